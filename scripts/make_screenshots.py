@@ -1,0 +1,141 @@
+"""Pictures of the documentation, made by the real program.
+
+Run it where there is a display, or under Xvfb::
+
+    xvfb-run -a -s "-screen 0 1280x800x24" python scripts/make_screenshots.py
+    ... python scripts/make_screenshots.py --membranes PATH --vessels PATH    # real data instead of the samples
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+OUT = Path(__file__).resolve().parent.parent / "docs" / "images"
+SIZE = (1280, 800)
+PATIENCE = 300.0
+
+
+def main() -> None:
+    """Make every picture."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--membranes", type=Path, help="EM stack instead of the sample")
+    parser.add_argument("--vessels", type=Path, help="vessel volume instead of the sample")
+    parser.add_argument("--axes", default="ZYX", help="of a stack that does not say them")
+    parser.add_argument("--out", type=Path, default=OUT)
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as config:
+        os.environ["BIOSEG_CONFIG"] = config  # a new user's settings
+        membranes(given.membranes, given.axes, given.out)
+        vessels(given.vessels, given.axes, given.out)
+        dialog(given.out)
+
+
+def membranes(path: Path | None, axes: str, out: Path) -> None:
+    """The panel after Segment and a moved threshold, in both themes, and the preview before."""
+    viewer, panel = _window(path, axes, "membranes", "membranes-unet2d")
+    panel.preview()
+    _wait(lambda: not panel.running)
+    _shoot(viewer, out / "segment-preview.png")
+    panel.segment()
+    _wait(lambda: not panel.running)
+    panel.view.labels_form.controls["instances"].inner.click()
+    _settle(panel)
+    _shoot(viewer, out / "segment-dark.png")
+    viewer.theme = "light"
+    _shoot(viewer, out / "segment-light.png")
+    viewer.close()
+
+
+def vessels(path: Path | None, axes: str, out: Path) -> None:
+    """A vessel volume, in 2-D and in 3-D."""
+    viewer, panel = _window(path, axes, "vessels", "vessels-unet3d")
+    panel.segment()
+    _wait(lambda: not panel.running)
+    _shoot(viewer, out / "vessels-plane.png")
+    viewer.dims.ndisplay = 3
+    image = panel.view.image.layer
+    image.visible = False
+    viewer.reset_view()
+    camera = viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera
+    camera.angles = tuple(a + t for a, t in zip(camera.angles, (0, 20, 20), strict=True))
+    viewer.layers.selection.active.opacity = 1.0
+    _shoot(viewer, out / "vessels-volume.png")
+    viewer.close()
+
+
+def dialog(out: Path) -> None:
+    """The question for the axes of a bare stack."""
+    import napari
+
+    from napari_bioseg.core.errors import UnknownAxesError
+    from napari_bioseg.widgets.axes_dialog import AxesDialog
+
+    viewer = napari.Viewer(show=True)
+    error = UnknownAxesError("/data/stack.tif", "", shape=(24, 512, 512), choices=("ZYX", "TYX", "CYX"))
+    asked = AxesDialog(error, Path("/data"))
+    asked.setStyleSheet(viewer.window._qt_window.styleSheet())
+    asked.show()
+    _turn(0.5)
+    asked.grab().save(str(out / "axes-dialog.png"))
+    asked.deleteLater()
+    viewer.close()
+
+
+def _window(path: Path | None, axes: str, sample: str, model: str) -> tuple[Any, Any]:
+    import napari
+
+    from napari_bioseg.plugin import samples
+    from napari_bioseg.plugin.reader import read_layers
+
+    viewer = napari.Viewer(show=True)
+    viewer.window.resize(*SIZE)
+    layers = read_layers(path, lambda _path, _error: axes) if path else getattr(samples, sample)()
+    for data, attributes, kind in layers:
+        getattr(viewer, f"add_{kind}")(data, **attributes)
+    viewer.layers.selection.active = viewer.layers[0]
+    _, panel = viewer.window.add_plugin_dock_widget("napari-bioseg", "Segment")
+    _wait(lambda: panel.view.model.combo.findData(model) >= 0)
+    panel.view.model.prefer(model)
+    _wait(panel.view.segment_button.isEnabled)
+    viewer.reset_view()
+    _turn(0.5)
+    return viewer, panel
+
+
+def _settle(panel: Any) -> None:
+    done: list[Any] = []
+    panel.tuner.settled.connect(done.append)
+    _wait(lambda: bool(done))
+
+
+def _shoot(viewer: Any, path: Path) -> None:
+    _turn(1.0)
+    viewer.screenshot(str(path), canvas_only=False, flash=False)
+
+
+def _wait(done: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE
+    while not done():
+        if time.monotonic() > until:
+            raise TimeoutError("the program did not answer")
+        _turn(0.02)
+
+
+def _turn(seconds: float) -> None:
+    from qtpy.QtWidgets import QApplication
+
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        QApplication.processEvents()
+        time.sleep(0.005)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""Commands of ``bioseg`` and their exit codes."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from napari_bioseg import __version__
+from napari_bioseg.cli.console import console_job, show, table
+from napari_bioseg.cli.flags import with_flags
+from napari_bioseg.core.errors import BiosegError, Cancelled
+from napari_bioseg.core.job import format_duration
+from napari_bioseg.workflows.options import EvaluateOptions, SegmentOptions
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Segment, correct, fine-tune and compare microscopy images. Exit codes: 0 done, 1 an error that you can "
+    "mend, 2 wrong usage, 130 cancelled.",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object")]
+
+
+def run() -> None:
+    """Run the command line; errors of ours become one line on stderr and an exit code."""
+    try:
+        app()
+    except (Cancelled, KeyboardInterrupt):
+        typer.echo("cancelled", err=True)
+        sys.exit(130)
+    except BiosegError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(1)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version")
+    ] = False,
+) -> None: ...
+
+
+@app.command()
+def models(
+    name: Annotated[str | None, typer.Argument(help="Show the card of this model")] = None, as_json: Json = False
+) -> None:
+    """List the models of the zoo, or show one."""
+    from napari_bioseg.models import find_model, list_models, read_card
+
+    if name is not None:
+        card = read_card(find_model(name))
+        show(card.model_dump(mode="json"), card.to_yaml(), as_json)
+        return
+    cards = list_models()
+    rows = [(c.name, c.input.axes, c.score_line, c.summary) for c in cards]
+    found = {"models": [c.model_dump(mode="json") for c in cards]}
+    show(found, table(("name", "axes", "scores", "for"), rows), as_json)
+
+
+@app.command()
+@with_flags(SegmentOptions)
+def segment(  # noqa: PLR0917 - one parameter a flag
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="Image file, folder of planes, or OME-Zarr")],
+    out: Annotated[Path, typer.Option(help="Where to: .tif, .ome.tif or .ome.zarr")],
+    options: Any,
+    axes: Annotated[str | None, typer.Option(help="Axes, where the file does not say them, e.g. ZYX")] = None,
+    series: Annotated[int, typer.Option(help="Which image of a file with several")] = 0,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Also write the probabilities, beside OUT")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Segment an image with a model of the zoo."""
+    from napari_bioseg.io import open_image
+    from napari_bioseg.workflows import segmentation as verb
+
+    verb.check_ending(out)
+    began = time.monotonic()
+    with console_job() as job:
+        image = open_image(source, axes=axes, series=series)
+        result = verb.segment(image, options, job=job)
+        written = verb.save(result, out, image, probabilities=probabilities, job=job)
+    seconds = time.monotonic() - began
+    report = {"written": [str(p) for p in written], "seconds": round(seconds, 2), **result.provenance}
+    show(report, f"{', '.join(map(str, written))} written in {format_duration(seconds)}", as_json)
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path | None, typer.Argument(metavar="RECIPE.yaml", help="What to train")] = None,
+    overrides: Annotated[list[str] | None, typer.Argument(metavar="key=value", help="Options to change")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run; none: runs/NAME under the working folder")
+    ] = None,
+    resume: Annotated[Path | None, typer.Option(help="Folder of a run to go on with, by its own recipe")] = None,
+    as_json: Json = False,
+) -> None:
+    """Train a model by a recipe, score it on what was left out, and write it with its card."""
+    from napari_bioseg.core.errors import RecipeError
+    from napari_bioseg.runs import find_run
+    from napari_bioseg.training.recipe import read_recipe
+    from napari_bioseg.workflows import training as verb
+
+    if (recipe is None) == (resume is None):
+        raise RecipeError("bioseg train", "needs a recipe, or a run to resume", "Give RECIPE.yaml, or --resume RUN")
+    if resume is not None:
+        chosen, folder = read_recipe(find_run(resume).folder / "recipe.yaml"), resume
+    elif recipe is not None:
+        chosen = read_recipe(recipe, tuple(overrides or ()))
+        folder = verb.new_run_folder(out or Path("runs") / chosen.name)
+    with console_job() as job:
+        model = verb.train(chosen, folder, job=job)
+    show({"model": str(model), "run": str(folder)}, f"{model} written; segment with --model {model}", as_json)
+
+
+@app.command()
+@with_flags(EvaluateOptions)
+def evaluate(
+    images: Annotated[list[Path], typer.Option(help="Image; give the flag once for each")],
+    labels: Annotated[list[Path], typer.Option(help="Its labels, in the same order")],
+    options: Any,
+    as_json: Json = False,
+) -> None:
+    """Score a model on images with known labels."""
+    from napari_bioseg.workflows.evaluation import evaluate as verb
+
+    with console_job() as job:
+        rows = verb(images, labels, options, job=job)
+    names = tuple(options.metrics)
+    lines = []
+    for row in rows:
+        lines.append((row.image, "model", *(f"{row.scores[m]:.4f}" for m in names)))
+        lines.append(
+            (row.image, "oracle threshold", *(f"{row.oracle[m]:.4f}" if m in row.oracle else "" for m in names))
+        )
+    result = {"images": [{"image": r.image, **r.scores, "oracle": r.oracle} for r in rows]}
+    show(result, table(("image", "by", *names), lines), as_json)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the results")] = Path("bioseg-demo"),
+    gui: Annotated[bool, typer.Option("--gui", help="Open napari on the sample")] = False,
+    as_json: Json = False,
+) -> None:
+    """Segment the embedded sample with a shipped model: no network, no display."""
+    if gui:
+        _open_napari()
+        return
+    from napari_bioseg.workflows.demo import run_demo
+
+    with console_job() as job:
+        result = run_demo(out, job=job)
+    show(result.as_dict(), str(result), as_json)
+
+
+def _open_napari() -> None:
+    from napari_bioseg.core.errors import MissingDependencyError
+    from napari_bioseg.plugin.launch import launch_demo
+
+    try:
+        launch_demo()
+    except ImportError as error:
+        raise MissingDependencyError("napari", "is not installed here", "pip install 'napari-bioseg[all]'") from error

@@ -1,0 +1,73 @@
+"""What the command line prints: progress and notes to stderr, results to stdout."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import typer
+
+from napari_bioseg.core.job import Job, Progress
+
+_REDRAW = 0.1
+_LINES = 5.0
+
+
+class _Line:
+    """One line of progress: redrawn in place on a terminal, now and then in a log."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._shown = float("-inf")
+        self._width = 0
+
+    def __call__(self, progress: Progress) -> None:
+        now = time.monotonic()
+        finished = progress.total > 0 and progress.done >= progress.total
+        if now - self._shown < (_REDRAW if self._terminal else _LINES) and not finished:
+            return
+        self._shown = now
+        text = str(progress)
+        if self._terminal:
+            typer.echo("\r" + text.ljust(self._width), nl=finished, err=True)
+            self._width = 0 if finished else len(text)
+        else:
+            typer.echo(text, err=True)
+
+
+@contextmanager
+def console_job() -> Iterator[Job]:
+    """Yield a job that shows its progress and is cancelled by Ctrl-C (again: at once)."""
+    job = Job(_Line())
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        if job.cancelled:
+            raise KeyboardInterrupt
+        typer.echo("\nstopping after this tile; press Ctrl-C again to leave at once", err=True)
+        job.cancel()
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield job
+    finally:
+        signal.signal(signal.SIGINT, before)
+        for note in job.notes:
+            typer.echo(f"note: {note}", err=True)
+
+
+def show(result: dict[str, Any], text: str, as_json: bool) -> None:
+    """Print a result for a person, or as one JSON object."""
+    typer.echo(json.dumps(result, ensure_ascii=False) if as_json else text)
+
+
+def table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    """Return rows under a header, in aligned columns."""
+    lines = [header, *rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines)

@@ -1,0 +1,58 @@
+"""Outputs that appear complete or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from napari_bioseg.core.errors import UnwritableFileError
+
+
+@contextmanager
+def whole_or_nothing(target: Path, *, overwrite: bool = True) -> Iterator[Path]:
+    """Yield a temporary path beside `target`; rename it there on success, remove it on any error.
+
+    Parameters
+    ----------
+    target : Path
+        The file or folder to make. Its name's endings are kept on the temporary one, since writers
+        choose a format by them.
+    overwrite : bool
+        Whether an existing target is replaced (only once the new one is complete).
+
+    Raises
+    ------
+    UnwritableFileError
+        The parent folder is missing, or the target exists and must not be replaced.
+    """
+    if not target.parent.is_dir():
+        raise UnwritableFileError(str(target), f"the folder {target.parent} does not exist", "Make it first")
+    if target.exists() and not overwrite:
+        raise UnwritableFileError(str(target), "exists already", "Choose another name or allow overwriting")
+    temporary = target.with_name(f".{uuid.uuid4().hex[:8]}.part.{target.name}")
+    try:
+        yield temporary
+        _swap(temporary, target)
+    finally:
+        remove(temporary)
+
+
+def _swap(new: Path, target: Path) -> None:
+    # os.replace cannot put a folder over a non-empty one: move the old one aside first.
+    old = target.with_name(f".{uuid.uuid4().hex[:8]}.old.{target.name}")
+    if target.is_dir():
+        os.replace(target, old)
+    os.replace(new, target)
+    remove(old)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

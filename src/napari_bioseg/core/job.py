@@ -1,0 +1,111 @@
+"""How a long job tells its progress and is told to stop."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from napari_bioseg.core.errors import Cancelled
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a job stands.
+
+    Attributes
+    ----------
+    done, total : int
+        Steps; `total` is 0 while unknown.
+    elapsed : float
+        Seconds since the stage began.
+    message : str
+        What is being done, for the user.
+    """
+
+    done: int
+    total: int
+    elapsed: float
+    message: str
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds left by the mean pace so far; None before the first step."""
+        if not self.done or not self.total:
+            return None
+        return self.elapsed / self.done * (self.total - self.done)
+
+    def __str__(self) -> str:
+        left = self.remaining
+        tail = "" if left is None else f", {format_duration(left)} left"
+        return f"{self.message} {self.done}/{self.total}{tail}" if self.total else self.message
+
+
+class Job:
+    """Handed down through a long computation; safe to use from several threads.
+
+    Parameters
+    ----------
+    listener : callable, optional
+        Called with a `Progress` after each step, from whichever thread made it.
+    """
+
+    def __init__(self, listener: Callable[[Progress], None] | None = None) -> None:
+        self._listener = listener
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._done = self._total = 0
+        self._message = ""
+        self._began = time.monotonic()
+        self.notes: list[str] = []
+
+    def stage(self, message: str, total: int = 0) -> None:
+        """Begin a stage of `total` steps."""
+        with self._lock:
+            self._done, self._total, self._message = 0, total, message
+            self._began = time.monotonic()
+        self._tell()
+
+    def step(self, n: int = 1) -> None:
+        """Count `n` finished steps; raises `Cancelled` when the user has stopped the job."""
+        with self._lock:
+            self._done += n
+        self._tell()
+        self.check()
+
+    def note(self, text: str) -> None:
+        """Keep a remark for the user and for the provenance (a fallback taken, a size assumed)."""
+        with self._lock:
+            if text not in self.notes:
+                self.notes.append(text)
+
+    def cancel(self) -> None:
+        """Ask the job to stop at its next step."""
+        self._stop.set()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether `cancel` was called."""
+        return self._stop.is_set()
+
+    def check(self) -> None:
+        """Raise `Cancelled` when the user has stopped the job."""
+        if self.cancelled:
+            raise Cancelled(self._message or "job", "cancelled", "What was finished is kept")
+
+    def _tell(self) -> None:
+        if self._listener is not None:
+            with self._lock:
+                now = Progress(self._done, self._total, time.monotonic() - self._began, self._message)
+            self._listener(now)
+
+
+def format_duration(seconds: float) -> str:
+    """Return ``"42 s"``, ``"3 min 05 s"`` or ``"1 h 02 min"``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -1,0 +1,85 @@
+"""Devices, their memory, and the threads of the processor."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import torch
+
+from napari_bioseg.core.errors import DeviceError
+
+_SHARE = 0.25  # of the free memory
+_MOST_BYTES = 3 * 2**30
+
+
+def choose_device(wanted: Literal["auto", "cpu", "cuda", "mps"]) -> str:
+    """Return ``"cuda"``, ``"mps"`` or ``"cpu"``.
+
+    Raises
+    ------
+    DeviceError
+        The device asked for is not here.
+    """
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if wanted == "auto":
+        return next(name for name, here in there.items() if here)
+    if not there[wanted]:
+        found = ", ".join(name for name, here in there.items() if here)
+        raise DeviceError(f"device {wanted!r}", "is not available on this machine", f"Use auto, or one of: {found}")
+    return wanted
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that the memory of a device or of the machine is used up."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+
+
+def free_bytes(device: str) -> int:
+    """Return how much memory a prediction may take for its activations."""
+    if device == "cuda":
+        return int(_SHARE * 2 * torch.cuda.mem_get_info()[0])
+    import psutil
+
+    return int(min(_SHARE * psutil.virtual_memory().available, _MOST_BYTES))
+
+
+def return_memory() -> None:
+    """Give freed memory back to the system, where the C library is one that keeps it (glibc).
+
+    Tiles at the border have other shapes than those inside, so that what the layers of one leave behind does not
+    fit the next: without this the peak is nearly twice as high.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
+
+
+def has_bfloat16(device: str) -> bool:
+    """Whether bfloat16 is fast here: without AVX-512 BF16 or AMX it is about a hundred times slower than float32."""
+    if device == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    return device == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def torch_threads(n: int) -> Iterator[None]:
+    """Let torch use `n` threads an operation, for as long as the block lasts."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,76 @@
+"""What both writers share: errors, labels as uint32, reading a region of any array."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_bioseg.core.errors import BiosegError, UnwritableFileError
+
+ZARR_MARKS = ("zarr.json", ".zattrs", ".zgroup", ".zarray")
+BUDGET = 256 * 2**20  # bytes of pixels in memory at once
+LARGEST = np.iinfo(np.uint32).max
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the system says of a failed write (disk full, no permission) into one of our errors.
+
+    Raises
+    ------
+    UnwritableFileError
+        Instead of any other `OSError`.
+    """
+    try:
+        yield
+    except BiosegError:
+        raise
+    except OSError as error:
+        problem = f"cannot be written ({error.strerror or error})"
+        raise UnwritableFileError(str(path), problem, "Check free space and permissions") from error
+
+
+def check_target(path: Path) -> None:
+    """Refuse to replace a folder that is no Zarr store: it would take the user's files with it.
+
+    Raises
+    ------
+    UnwritableFileError
+        `path` is such a folder.
+    """
+    if path.is_dir() and any(path.iterdir()) and not any((path / mark).exists() for mark in ZARR_MARKS):
+        raise UnwritableFileError(str(path), "is a folder that holds other files", "Choose another name")
+
+
+def region_of(array: Any, key: tuple[slice, ...]) -> npt.NDArray[Any]:
+    """Read a region of a numpy, zarr or dask array into memory."""
+    return np.asarray(array[key])
+
+
+def as_labels(block: npt.NDArray[Any], path: Path) -> npt.NDArray[np.uint32]:
+    """Return labels as uint32, losing nothing.
+
+    Raises
+    ------
+    UnwritableFileError
+        They are not integers, or one does not fit.
+    """
+    if block.dtype.kind not in "bui":
+        raise UnwritableFileError(str(path), f"labels of type {block.dtype} are not integers", "Round them first")
+    risky = block.dtype.kind == "i" or block.dtype.itemsize > 4
+    if risky and block.size and (int(block.min()) < 0 or int(block.max()) > LARGEST):
+        raise UnwritableFileError(str(path), "a label is negative or above 4294967295", "Relabel them first")
+    return block.astype(np.uint32, copy=False)
+
+
+def source_chunks(array: Any) -> tuple[int, ...]:
+    """Return the largest chunk an array is read by; the whole of it for numpy."""
+    chunks = getattr(array, "chunks", None)
+    if chunks is None:
+        return tuple(int(n) for n in array.shape)
+    return tuple(int(max(c)) if isinstance(c, tuple) else int(c) for c in chunks)

@@ -1,0 +1,92 @@
+"""`Card`: everything about a model but its weights, as `card.yaml`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from napari_bioseg.core.errors import BrokenModelError, RecipeError
+from napari_bioseg.core.options import Options, read_yaml
+from napari_bioseg.core.prediction import ClassInfo
+from napari_bioseg.models.normalise import Normalisation
+
+CARD_FILE = "card.yaml"
+WEIGHTS_FILE = "weights.safetensors"
+
+
+class ArchitectureSpec(Options):
+    """Which network, and its arguments."""
+
+    name: str
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+
+class InputSpec(Options):
+    """What the network takes."""
+
+    axes: Literal["YX", "ZYX"] = Field(description="Axes that the network sees at once")
+    channels: int = Field(1, description="Input channels")
+    pixel_size: dict[str, float] = Field(
+        default_factory=dict, description="µm along each axis that it was trained at; empty: any"
+    )
+    normalisation: Normalisation = Normalisation()
+
+
+class OutputSpec(Options):
+    """What the network gives."""
+
+    activation: Literal["sigmoid", "softmax"] = "sigmoid"
+    threshold: float = Field(0.5, description="Probability from which a pixel counts, found on validation data")
+
+
+class Score(Options):
+    """One measured figure and what it was measured on."""
+
+    metric: str
+    value: float
+    on: str = Field(description="Data and groups, none of them trained on")
+    n: int = Field(description="How many images or slices")
+    baseline: float | None = Field(None, description="The same figure of a simple method, where one is given")
+
+
+class Card(Options):
+    """A model as its folder tells it."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    version: str = "1.0.0"
+    title: str
+    summary: str = Field(description="One line: what it is for")
+    not_for: str = Field("", description="One line: what it is not for")
+    task: str = "semantic"
+    architecture: ArchitectureSpec
+    input: InputSpec
+    output: OutputSpec = OutputSpec()
+    classes: tuple[ClassInfo, ...]
+    background: str = Field("background", description="What a pixel of no class is")
+    licence: str
+    data: str = Field(description="What it was trained on")
+    split: str = Field(description="What was trained on, chosen on and tested on")
+    scores: tuple[Score, ...] = ()
+    sha256: str = Field("", description="Of the weights file")
+    recipe: dict[str, Any] = Field(default_factory=dict, description="The effective recipe of the training")
+
+    @property
+    def score_line(self) -> str:
+        """The measured scores in one line."""
+        return ", ".join(f"{s.metric} {s.value:.3f}" for s in self.scores) or "not measured"
+
+
+def read_card(folder: Path) -> Card:
+    """Read the card of a model folder.
+
+    Raises
+    ------
+    BrokenModelError
+        The card is missing or does not say what it must.
+    """
+    try:
+        return Card.checked(read_yaml(folder / CARD_FILE), str(folder / CARD_FILE))
+    except RecipeError as error:
+        raise BrokenModelError(error.subject, error.problem, error.fix) from error

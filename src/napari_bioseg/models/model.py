@@ -1,0 +1,99 @@
+"""`Model`: a card with its network, loaded from and saved to a folder."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from napari_bioseg.core.errors import BrokenModelError
+from napari_bioseg.core.files import whole_or_nothing
+from napari_bioseg.models.card import CARD_FILE, WEIGHTS_FILE, Card, read_card
+from napari_bioseg.models.network import Network
+from napari_bioseg.models.registry import build_network
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained network and its card.
+
+    Attributes
+    ----------
+    card : Card
+    network : Network
+        In eval mode, on the CPU, float32.
+    folder : Path or None
+        Where it was loaded from.
+    """
+
+    card: Card
+    network: Network
+    folder: Path | None = None
+
+    @property
+    def axes(self) -> str:
+        """Axes that the network sees at once, ``"YX"`` or ``"ZYX"``."""
+        return self.card.input.axes
+
+    @property
+    def halo(self) -> tuple[int, ...]:
+        """Reach of the network along `axes`, in its own pixels."""
+        return self.network.halo
+
+    @property
+    def stride(self) -> tuple[int, ...]:
+        """Tiles start at multiples of this along `axes`."""
+        return self.network.stride
+
+
+def read_model(folder: Path) -> Model:
+    """Load a model folder; the weights are safetensors, so nothing is unpickled.
+
+    Raises
+    ------
+    BrokenModelError
+        Card or weights are missing, damaged, or do not belong together.
+    """
+    card = read_card(folder)
+    weights = folder / WEIGHTS_FILE
+    again = "Copy the model folder again"
+    if not weights.is_file():
+        raise BrokenModelError(str(weights), "is missing", again)
+    if card.sha256 and file_sha256(weights) != card.sha256:
+        raise BrokenModelError(str(weights), "its sha256 is not the one in card.yaml", again)
+    try:
+        network = build_network(card.architecture.name, card.architecture.arguments)
+        network.load_state_dict(load_file(weights))
+    except (SafetensorError, RuntimeError, TypeError, ValueError) as error:
+        raise BrokenModelError(str(weights), f"does not fit its card ({str(error).splitlines()[0]})", again) from error
+    return Model(card, network.eval(), folder)
+
+
+def write_model(folder: Path, card: Card, network: torch.nn.Module, readme: str) -> Card:
+    """Write `card.yaml`, `weights.safetensors` and `README.md`; the folder appears complete or not at all.
+
+    Returns
+    -------
+    Card
+        The card with the sha256 of the weights.
+    """
+    with whole_or_nothing(folder) as part:
+        part.mkdir()
+        state = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
+        save_file(state, part / WEIGHTS_FILE)
+        # safetensors writes for the owner alone; a model is for everyone who may read the folder.
+        (part / WEIGHTS_FILE).chmod(0o644)
+        card = card.model_copy(update={"sha256": file_sha256(part / WEIGHTS_FILE)})
+        (part / CARD_FILE).write_text(card.to_yaml(), encoding="utf-8")
+        (part / "README.md").write_text(readme, encoding="utf-8")
+    return card
+
+
+def file_sha256(path: Path) -> str:
+    """Return the sha256 of a file in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,29 @@
+"""What the engine asks of every network."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+
+
+class Network(nn.Module, ABC):
+    """A fully convolutional network, exact under tiling in eval mode.
+
+    Logits of shape ``(N, K, *space)`` for an input ``(N, C, *space)`` whose sides are multiples of
+    `stride`. No layer may use statistics of the tile it sees.
+    """
+
+    @property
+    @abstractmethod
+    def stride(self) -> tuple[int, ...]:
+        """Total pooling along each spatial axis: tiles must start at multiples of it."""
+
+    @property
+    @abstractmethod
+    def halo(self) -> tuple[int, ...]:
+        """How far, along each spatial axis, an output pixel may depend on the input."""
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits."""

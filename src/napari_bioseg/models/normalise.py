@@ -1,0 +1,43 @@
+"""How grey values are brought to the range that a model was trained on.
+
+The figures come from a whole plane or a whole volume, never from a tile: otherwise the result would
+depend on the tile size.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from napari_bioseg.core.options import Options
+
+
+class Normalisation(Options):
+    """Which figures to take, and from what."""
+
+    method: Literal["percentile", "zscore", "fixed"] = Field("percentile", description="How the range is found")
+    scope: Literal["plane", "volume"] = Field("plane", description="What the figures are taken from")
+    low: float = Field(1.0, description="Percentile, or grey value if fixed, that becomes 0")
+    high: float = Field(99.0, description="Percentile, or grey value if fixed, that becomes 1")
+
+    def fit(self, sample: npt.NDArray[Any]) -> tuple[float, float]:
+        """Return ``(offset, gain)`` for ``(value - offset) * gain``, from grey values of any shape."""
+        values = np.asarray(sample, dtype=np.float32).ravel()
+        values = values[np.isfinite(values)]
+        if values.size == 0:
+            return 0.0, 1.0
+        if self.method == "zscore":
+            return float(values.mean()), 1.0 / max(float(values.std()), 1e-6)
+        low, high = (self.low, self.high) if self.method == "fixed" else np.percentile(values, (self.low, self.high))
+        span = float(high) - float(low)
+        # A constant image has no span: keep its values finite instead of dividing by nothing.
+        return float(low), 1.0 / span if span > 0 else 1.0
+
+
+def apply_normalisation(values: npt.NDArray[Any], offset: float, gain: float) -> npt.NDArray[np.float32]:
+    """Return ``(values - offset) * gain`` as float32; not-a-number becomes 0, extremes are clipped to ±10."""
+    scaled = (np.asarray(values, dtype=np.float32) - np.float32(offset)) * np.float32(gain)
+    return np.clip(np.nan_to_num(scaled, nan=0.0, posinf=10.0, neginf=-10.0), -10.0, 10.0, out=scaled)

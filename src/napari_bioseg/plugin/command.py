@@ -1,0 +1,46 @@
+"""The command line that does what the panel does."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from napari_bioseg.plugin.layers import Origin
+from napari_bioseg.workflows.options import SegmentOptions
+
+
+def command_line(source: Path, options: SegmentOptions, out: Path, origin: Origin | None = None) -> str:
+    """Return the ``bioseg segment`` line for these options; those at their default are left out.
+
+    Parameters
+    ----------
+    source : Path
+        The image.
+    options : SegmentOptions
+        With region and channel.
+    out : Path
+        Where the labels go.
+    origin : Origin, optional
+        How the image was opened.
+    """
+    origin = origin or Origin()
+    words = ["bioseg", "segment", str(source), "--out", str(out), "--model", options.model]
+    if origin.axes:
+        words += ["--axes", origin.axes]
+    if origin.series:
+        words += ["--series", str(origin.series)]
+    for name, field in SegmentOptions.model_fields.items():
+        value = getattr(options, name)
+        if name != "model" and value != field.get_default(call_default_factory=True):
+            words += _flag(name, value)
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+
+
+def _flag(name: str, value: Any) -> list[str]:
+    flag = name.replace("_", "-")
+    if isinstance(value, bool):
+        return [f"--{flag}" if value else f"--no-{flag}"]
+    return [f"--{flag}", str(value)]

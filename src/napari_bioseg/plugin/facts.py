@@ -1,0 +1,59 @@
+"""What the panel says of an image and of a model, in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_bioseg.core.image import Image
+
+if TYPE_CHECKING:
+    from napari_bioseg.models.card import Card
+
+SAME = 0.1  # sizes that differ by less are not worth a word
+
+
+def describe_image(image: Image) -> str:
+    """Return axes, shape, dtype and pixel size in one line."""
+    shape = " × ".join(f"{a} {n}" for a, n in zip(image.axes, image.shape, strict=True))
+    return f"{shape}, {image.dtype}; {describe_size(image)}"
+
+
+def describe_size(image: Image) -> str:
+    """Return the pixel size, or that it is not known."""
+    sizes = image.pixel_size()
+    if all(s is None for s in sizes):
+        return "pixel size unknown"
+    shown = " × ".join("?" if s is None else f"{s:.4g}" for s in sizes)
+    return f"{shown} µm ({image.spatial_axes})"
+
+
+def describe_resampling(card: Card, image: Image, resample: bool) -> str:
+    """Say how the image's pixel size stands to the model's, and what will be done about it."""
+    wanted = card.input.pixel_size
+    axes = [a for a in card.input.axes if a in wanted]
+    if not axes:
+        return "The model takes any pixel size."
+    shown = " × ".join(f"{wanted[a]:.4g}" for a in axes)
+    sizes = dict(zip(axes, image.pixel_size("".join(axes)), strict=True))
+    if any(s is None for s in sizes.values()):
+        return f"Pixel size unknown, the model expects {shown} µm: used as it is."
+    differing = [a for a in axes if abs((sizes[a] or 0.0) / wanted[a] - 1) > SAME]
+    if not differing:
+        return f"Pixel size fits the model's ({shown} µm)."
+    if resample:
+        return f"Resampled to the model's {shown} µm, labels brought back to the image's pixels."
+    return f"The model expects {shown} µm; resampling is off: results may be poor."
+
+
+def describe_card(card: Card) -> str:
+    """Return all that a model's card says to its user, as rich text."""
+    scores = "; ".join(f"{s.metric} {s.value:.3f} on {s.on}" for s in card.scores) or "not measured"
+    not_for = f"<br><b>Not for:</b> {card.not_for}" if card.not_for else ""
+    return f"{card.summary}{not_for}<br><b>Scores:</b> {scores}<br><b>Licence:</b> {card.licence}"
+
+
+def describe_card_briefly(card: Card) -> str:
+    """Return what a model is for, its scores and its licence, in three short paragraphs of rich text."""
+    licence = card.licence.split(";")[0]
+    licence += " …" if licence != card.licence else ""
+    return f"{card.summary}<br><b>Scores:</b> {card.score_line}<br><b>Licence:</b> {licence}"

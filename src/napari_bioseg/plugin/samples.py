@@ -1,0 +1,34 @@
+"""Sample images in *File → Open Sample → napari-bioseg*."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from napari_bioseg.plugin.layers import LayerData, image_layers
+
+
+def membranes() -> list[LayerData]:
+    """Simulated serial-section EM of cell membranes, with its ground truth."""
+    return _sample("membranes", "EM membranes")
+
+
+def vessels() -> list[LayerData]:
+    """Simulated two-photon stack of blood vessels, with its ground truth."""
+    return _sample("vessels", "Vessels")
+
+
+def cells() -> list[LayerData]:
+    """Simulated phase-contrast cells, with their ground truth."""
+    return _sample("cells", "Phase-contrast cells")
+
+
+def _sample(name: str, title: str) -> list[LayerData]:
+    from napari_bioseg.simulate import sample
+
+    image = sample(name)
+    truth = tuple(replace(labels, name="ground truth") for labels in image.labels)
+    layers = image_layers(replace(image, name=title, labels=truth))
+    # The truth would cover the image that the user came to see.
+    return [
+        (data, attributes | ({"visible": False} if kind == "labels" else {}), kind) for data, attributes, kind in layers
+    ]

@@ -1,0 +1,70 @@
+"""Labels layers to files, from napari's own Save dialog."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from napari_bioseg.core.axes import example, to_standard_unit
+from napari_bioseg.plugin.layers import KEY
+
+
+def write_labels(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]:
+    """Write a Labels layer as TIFF, OME-TIFF or OME-Zarr, by the ending of `path`.
+
+    Scale, translation and units of the layer are kept, and the provenance of labels that a model made.
+
+    Parameters
+    ----------
+    path : str
+        ``.tif``, ``.tiff``, ``.ome.tif``, ``.ome.zarr`` or ``.zarr``.
+    data : array or sequence of arrays
+        Integers; of a pyramid the full resolution is written.
+    attributes : Mapping
+        As napari gives them.
+
+    Returns
+    -------
+    list of str
+        What was written.
+
+    Raises
+    ------
+    UnwritableFileError
+        The labels do not fit uint32, or the file cannot be written.
+    """
+    from napari_bioseg.io import LabelsToWrite, write_labels_tiff, write_ome_zarr
+
+    labels = data if hasattr(data, "dtype") else data[0]
+    axes, scale, units, translate = _placement(labels.ndim, attributes)
+    own = attributes.get("metadata", {}).get(KEY, {})
+    provenance = dict(own.get("provenance", {}))
+    if own.get("edited"):
+        provenance["edited"] = True
+    if path.lower().endswith(".zarr"):
+        item = LabelsToWrite(labels, axes, scale, units, translate, own.get("classes", {}))
+        write_ome_zarr(path, None, {_label_name(attributes): item}, provenance=provenance)
+    else:
+        write_labels_tiff(path, labels, axes, scale=scale, units=units, translate=translate, metadata=provenance)
+    return [str(Path(path))]
+
+
+def _placement(
+    ndim: int, attributes: Mapping[str, Any]
+) -> tuple[str, tuple[float, ...], tuple[str | None, ...], tuple[float, ...]]:
+    letters = "".join(str(label)[:1].upper() for label in attributes.get("axis_labels", ()))
+    known = len(letters) == ndim == len(set(letters)) and set(letters) <= set("RTCZYX") and letters.endswith("YX")
+    axes = letters if known else example(ndim)
+    given = tuple(str(u) for u in attributes.get("units") or ("pixel",) * ndim)
+    scale = tuple(float(v) for v in attributes.get("scale", (1.0,) * ndim))
+    measured = [to_standard_unit(a, s, u) for a, s, u in zip(axes, scale, given, strict=True)]
+    factors = [to_standard_unit(a, 1.0, u)[0] for a, u in zip(axes, given, strict=True)]
+    moved = tuple(float(t) * f for t, f in zip(attributes.get("translate", (0.0,) * ndim), factors, strict=True))
+    return axes, tuple(v for v, _ in measured), tuple(u for _, u in measured), moved
+
+
+def _label_name(attributes: Mapping[str, Any]) -> str:
+    name = str(attributes.get("name", "labels")).split(" · ")[-1]
+    return re.sub(r'[\\/:*?"<>|\s]+', "_", name).strip("._") or "labels"

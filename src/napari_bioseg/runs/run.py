@@ -1,0 +1,93 @@
+"""A run on disk: what was asked, what happened, what came out; complete lines survive a crash."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from napari_bioseg.core.errors import UnreadableFileError
+
+METRICS = "metrics.jsonl"
+RECIPE = "recipe.yaml"
+_LIBRARIES = ("napari-bioseg", "torch", "numpy", "scipy", "scikit-image", "zarr", "tifffile", "openvino")
+
+
+class Run:
+    """A folder that records one training or prediction.
+
+    Parameters
+    ----------
+    folder : Path
+        Made when it is not there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def start(self, recipe: str) -> None:
+        """Write the recipe and what it runs on."""
+        (self.folder / RECIPE).write_text(recipe, encoding="utf-8")
+        (self.folder / "environment.json").write_text(json.dumps(environment(), indent=1), encoding="utf-8")
+
+    def log(self, **values: Any) -> None:
+        """Append one line of metrics; it is on disk when this returns."""
+        values = {"time": datetime.now(UTC).isoformat(timespec="seconds"), **values}
+        with (self.folder / METRICS).open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(values) + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+
+    def metrics(self) -> Iterator[dict[str, Any]]:
+        """Yield the metrics written so far; a last line cut by a crash is left out."""
+        path = self.folder / METRICS
+        for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+            try:
+                yield json.loads(line)
+            except json.JSONDecodeError:
+                return
+
+    def keep_metrics_until(self, epoch: int) -> None:
+        """Drop lines after `epoch`: a resumed run writes them again."""
+        kept = [line for line in self.metrics() if line.get("epoch", 0) <= epoch]
+        part = self.folder / f".{METRICS}.part"
+        part.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+        os.replace(part, self.folder / METRICS)
+
+
+def environment() -> dict[str, Any]:
+    """Return library versions and the machine."""
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpus": os.cpu_count(),
+        "libraries": {name: found for name in _LIBRARIES if (found := _version(name))},
+    }
+
+
+def find_run(folder: Path) -> Run:
+    """Return an existing run.
+
+    Raises
+    ------
+    UnreadableFileError
+        The folder holds no run.
+    """
+    if not (folder / RECIPE).is_file():
+        raise UnreadableFileError(
+            str(folder), "is no run (it has no recipe.yaml)", "Give the folder that the training printed"
+        )
+    return Run(folder)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

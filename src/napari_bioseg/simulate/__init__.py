@@ -1,0 +1,17 @@
+"""Seeded images with an exact ground truth: for samples, tests and training."""
+
+from napari_bioseg.simulate.em import em_membranes
+from napari_bioseg.simulate.phase import phase_contrast_cells
+from napari_bioseg.simulate.samples import SAMPLES, sample
+from napari_bioseg.simulate.two_photon import Optics
+from napari_bioseg.simulate.vessels import vessel_image_from_mask, vessel_tree
+
+__all__ = [
+    "SAMPLES",
+    "Optics",
+    "em_membranes",
+    "phase_contrast_cells",
+    "sample",
+    "vessel_image_from_mask",
+    "vessel_tree",
+]

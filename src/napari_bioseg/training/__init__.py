@@ -1,0 +1,1 @@
+"""Training: recipes, pairs, augmentation and the loop."""

@@ -1,0 +1,152 @@
+"""Image/label pairs, loaded, normalised and brought to the model's pixel size."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from napari_bioseg import simulate
+from napari_bioseg.core.errors import IncompatibleImageError, RecipeError
+from napari_bioseg.core.image import Image
+from napari_bioseg.io import open_image
+from napari_bioseg.models.card import InputSpec
+from napari_bioseg.models.normalise import apply_normalisation
+from napari_bioseg.training.recipe import Pair, Recipe, Simulated
+
+_SAME_SIZE = 0.02
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One volume or stack, ready for patches.
+
+    Attributes
+    ----------
+    image : ndarray
+        Normalised float32, ``(Z, Y, X)``; a 2-D image has one plane.
+    target : ndarray
+        Class of each pixel, int16 ``(Z, Y, X)``; -1 where it is not known.
+    group, use : str
+        As in the recipe; ``"simulated"`` for made ones.
+    """
+
+    image: npt.NDArray[np.float32]
+    target: npt.NDArray[np.int16]
+    group: str
+    use: str
+
+
+def load_samples(recipe: Recipe, uses: tuple[str, ...]) -> list[Sample]:
+    """Load the pairs whose use is among `uses`; made volumes come with ``"train"``.
+
+    Raises
+    ------
+    IncompatibleImageError
+        An image and its labels have different shapes.
+    RecipeError
+        No pair is left, or a generator does not exist.
+    """
+    samples = [_load_pair(recipe, pair) for pair in recipe.pairs if pair.use in uses]
+    if not samples:
+        raise RecipeError(recipe.name, f"has no pair for {'/'.join(uses)}", "Mark some pairs with this use")
+    if "train" in uses:
+        samples += [s for spec in recipe.simulated for s in _simulate(recipe, spec)]
+    return samples
+
+
+def data_root(recipe: Recipe) -> Path:
+    """Return the folder of the data: the recipe's, unless that is the default and ``BIOSEG_DATA`` is set."""
+    default = Recipe.model_fields["root"].default
+    return Path(os.environ.get("BIOSEG_DATA", recipe.root) if recipe.root == default else recipe.root)
+
+
+def _load_pair(recipe: Recipe, pair: Pair) -> Sample:
+    root = data_root(recipe)
+    image, label = (open_image(root / p, axes=pair.axes) for p in (pair.image, pair.label))
+    if image.shape != label.shape:
+        problem = f"has shape {image.shape}, its labels {label.shape}"
+        raise IncompatibleImageError(pair.image, problem, "Pair each image with labels of the same shape")
+    grey, values = _stack(image), _stack(label)
+    if pair.planes is not None:
+        grey, values = grey[slice(*pair.planes)], values[slice(*pair.planes)]
+    target = _classes(values, recipe.label_values)
+    sizes = dict(zip(image.spatial_axes, image.pixel_size(), strict=True))
+    return prepare(grey, target, sizes, recipe.input, group=pair.group, use=pair.use)
+
+
+def prepare(
+    grey: npt.NDArray[Any],
+    target: npt.NDArray[np.int16],
+    pixel_size: dict[str, float | None],
+    spec: InputSpec,
+    *,
+    group: str,
+    use: str,
+) -> Sample:
+    """Normalise ``(Z, Y, X)`` grey values and bring both arrays to the pixel size that `spec` asks for."""
+    if spec.normalisation.scope == "volume":
+        image = apply_normalisation(grey, *spec.normalisation.fit(grey))
+    else:
+        image = np.stack([apply_normalisation(plane, *spec.normalisation.fit(plane)) for plane in grey])
+    zoom = [_zoom(pixel_size.get(axis), spec.pixel_size.get(axis)) for axis in "ZYX"]
+    if any(z != 1 for z in zoom):
+        image, target = _resize(image, zoom), _resize_target(target, zoom)
+    return Sample(image, target, group, use)
+
+
+def _zoom(have: float | None, want: float | None) -> float:
+    if have is None or want is None or abs(have / want - 1) < _SAME_SIZE:
+        return 1.0
+    return have / want
+
+
+def _resize(image: npt.NDArray[np.float32], zoom: list[float]) -> npt.NDArray[np.float32]:
+    # A blur before shrinking, as the engine does it; grid_mode keeps pixel edges, not centres, in place.
+    sigma = [max(0.0, (1 / z - 1) / 2) for z in zoom]
+    smooth = ndimage.gaussian_filter(image, sigma, mode="mirror")
+    return np.asarray(ndimage.zoom(smooth, zoom, order=1, mode="mirror", grid_mode=True), dtype=np.float32)
+
+
+def _resize_target(target: npt.NDArray[np.int16], zoom: list[float]) -> npt.NDArray[np.int16]:
+    # Each class is resized by itself and the strongest wins: nearest neighbour would leave jagged edges.
+    values = np.unique(target)
+    votes = [_resize((target == v).astype(np.float32), zoom) for v in values]
+    return np.asarray(values[np.argmax(votes, axis=0)], dtype=np.int16)
+
+
+def _stack(image: Image) -> npt.NDArray[Any]:
+    data = np.asarray(image.data)
+    if data.ndim == 2:
+        return data[None]
+    if data.ndim != 3:
+        raise IncompatibleImageError(str(image.source), f"has axes {image.axes}", "Training takes YX and ZYX images")
+    return data
+
+
+def _classes(values: npt.NDArray[Any], mapping: dict[int, int]) -> npt.NDArray[np.int16]:
+    if not mapping:
+        return values.astype(np.int16)
+    target = np.full(values.shape, -1, dtype=np.int16)
+    for value, number in mapping.items():
+        target[values == value] = number
+    return target
+
+
+def _simulate(recipe: Recipe, spec: Simulated) -> list[Sample]:
+    generator = getattr(simulate, spec.generator, None)
+    if spec.generator not in simulate.__all__ or generator is None:
+        raise RecipeError(
+            f"generator {spec.generator!r}", "does not exist", f"Choose one of: {', '.join(simulate.__all__)}"
+        )
+    made = []
+    for i in range(spec.count):
+        image, truth = generator(seed=spec.seed + i, **spec.arguments)
+        # Made at the model's own pixel size, so nothing is resized.
+        made.append(prepare(image, (truth > 0).astype(np.int16), {}, recipe.input, group="simulated", use="train"))
+    return made

@@ -1,0 +1,143 @@
+"""`Recipe`: every option of a training, as one YAML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, model_validator
+
+from napari_bioseg.core.errors import RecipeError
+from napari_bioseg.core.options import Options, read_yaml
+from napari_bioseg.core.prediction import ClassInfo
+from napari_bioseg.models.card import ArchitectureSpec, InputSpec, OutputSpec
+
+
+class Pair(Options):
+    """One image with its labels."""
+
+    image: str = Field(description="File, relative to root")
+    label: str = Field(description="Label file of the same shape")
+    axes: str | None = Field(None, description="Axes, where the files do not say them")
+    group: str = Field(description="What must stay on one side of a split: animal, volume, well")
+    planes: tuple[int, int] | None = Field(None, description="First and last (excluded) plane along Z")
+    use: Literal["train", "val", "test"] = "train"
+
+
+class Simulated(Options):
+    """Training volumes made by a generator of `simulate`."""
+
+    generator: str
+    count: int = Field(description="How many volumes")
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    seed: int = 0
+
+
+class Augmentation(Options):
+    """Random changes of a patch; 0 switches one off."""
+
+    flips: bool = Field(True, description="Flips along each axis and right-angle turns in the plane")
+    rotation: float = Field(15.0, description="Largest further rotation in the plane, degrees")
+    zoom: float = Field(0.15, description="Largest relative change of size (0.5: from 1/1.5 to 1.5 times)")
+    elastic: float = Field(4.0, description="Largest elastic displacement, pixels")
+    brightness: float = Field(0.1, description="Largest shift of normalised grey values")
+    contrast: float = Field(0.3, description="Largest relative change of contrast")
+    gamma: float = Field(0.3, description="Largest relative change of gamma")
+    blur: float = Field(1.0, description="Largest Gaussian blur in the plane, pixels")
+    noise: float = Field(0.08, description="Largest Gaussian noise, in normalised grey values")
+    haze: float = Field(0.0, description="Largest smooth light added across the plane, in normalised grey values")
+    poisson: float = Field(0.0, description="Largest Poisson noise: variance of one unit of signal")
+
+
+class CardText(Options):
+    """What the card says in words."""
+
+    title: str
+    summary: str
+    not_for: str = ""
+    licence: str
+    data: str
+    split: str
+    background: str = "background"
+
+
+class Recipe(Options):
+    """All options of one training."""
+
+    name: str = Field(description="Name of the model")
+    card: CardText
+    task: str = "semantic"
+    architecture: ArchitectureSpec
+    input: InputSpec
+    output: OutputSpec = OutputSpec()
+    classes: tuple[ClassInfo, ...]
+    root: str = Field("../shared/data", description="Folder of the data; BIOSEG_DATA overrides the default")
+    pairs: tuple[Pair, ...]
+    label_values: dict[int, int] = Field(
+        default_factory=dict,
+        description="Value in the label files: class (0 background, -1 ignored); empty: as they are",
+    )
+    simulated: tuple[Simulated, ...] = ()
+    simulated_share: float = Field(0.3, ge=0, le=1, description="Share of patches that come from simulated volumes")
+    folds: tuple[tuple[str, ...], ...] = Field((), description="Groups left out together in cross-validation")
+    patch: tuple[int, ...] = Field(description="Patch size along the model's axes, pixels")
+    batch: int = 4
+    draw: Literal["images", "planes"] = Field(
+        "images", description="Patches are shared out equally among images, or by their number of planes"
+    )
+    foreground_share: float = Field(0.5, ge=0, le=1, description="Share of patches centred on foreground")
+    augmentation: Augmentation = Augmentation()
+    losses: dict[str, float] = Field(default_factory=lambda: {"dice_ce": 1.0}, description="Weight of each loss")
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-2
+    epochs: int = 40
+    steps: int = Field(100, description="Batches an epoch")
+    warm_up: float = Field(0.05, ge=0, lt=1, description="Share of the steps over which the learning rate rises")
+    averaging: float = Field(0.995, ge=0, lt=1, description="Decay of the moving average of the weights; 0: none")
+    precision: Literal["float32", "bfloat16"] = Field("bfloat16", description="Where the device can: mixed precision")
+    validate_every: int = Field(5, description="Epochs between validations")
+    select_on: str = Field("dice", description="Metric that chooses the best epoch, on the val pairs")
+    metrics: tuple[str, ...] = Field(("dice",), description="Metrics reported on the test pairs")
+    patience: int = Field(0, description="Epochs without a better validation after which it stops; 0: never")
+    seed: int = 0
+    device: str = "auto"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Recipe:
+        if len(self.patch) != len(self.input.axes):
+            raise ValueError(f"patch {self.patch} does not fit the axes {self.input.axes}")
+        unknown = {g for fold in self.folds for g in fold} - {p.group for p in self.pairs}
+        if unknown:
+            raise ValueError(f"folds name groups that no pair has: {', '.join(sorted(unknown))}")
+        return self
+
+    def without_fold(self, fold: tuple[str, ...]) -> Recipe:
+        """Return the recipe that trains on all groups but those of `fold`, which it tests on."""
+        pairs = tuple(p.model_copy(update={"use": "test" if p.group in fold else "train"}) for p in self.pairs)
+        return self.model_copy(update={"pairs": pairs, "folds": ()})
+
+
+def read_recipe(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
+    """Read a recipe and apply ``key=value`` overrides; dots reach into nested options.
+
+    Raises
+    ------
+    RecipeError
+        The file or an override is wrong.
+    """
+    values = read_yaml(path)
+    for text in overrides:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise RecipeError(text, "is no override", "Write key=value, e.g. epochs=5")
+        _put(values, key.split("."), yaml.safe_load(value))
+    return Recipe.checked(values, str(path))
+
+
+def _put(values: dict[str, Any], keys: list[str], value: Any) -> None:
+    for key in keys[:-1]:
+        values = values.setdefault(key, {})
+        if not isinstance(values, dict):
+            raise RecipeError(".".join(keys), f"{key} holds no options", "Check the names")
+    values[keys[-1]] = value

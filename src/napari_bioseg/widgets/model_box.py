@@ -1,0 +1,107 @@
+"""Which model: what each is for, its licence and scores, and why it cannot take this image."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtGui import QStandardItemModel
+from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
+
+from napari_bioseg.core.image import Image
+from napari_bioseg.models import Card, refusal
+from napari_bioseg.plugin.facts import describe_card, describe_card_briefly, describe_resampling
+
+
+class ModelBox(QWidget):
+    """Combo of the zoo's models, and the card of the chosen one in a few lines."""
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._cards: tuple[Card, ...] = ()
+        self._image: Image | None = None
+        self._resample = True
+        self._preferred: str | None = None
+        self.combo = QComboBox()
+        self.combo.setAccessibleName("Model")
+        self.combo.setToolTip("Model to use; greyed ones cannot take this image")
+        self.combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.combo.setMinimumContentsLength(16)
+        self.card_text = QLabel("Looking for models…")
+        self.size_text = QLabel()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.combo)
+        for label in (self.card_text, self.size_text):
+            label.setWordWrap(True)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            layout.addWidget(label)
+        self.combo.currentIndexChanged.connect(self._chosen)
+
+    def card(self) -> Card | None:
+        """Return the card of the chosen model; None when there is none that takes this image."""
+        i = self.combo.currentIndex()
+        if not 0 <= i < len(self._cards) or self._refusal(self._cards[i]) is not None:
+            return None
+        return self._cards[i]
+
+    def prefer(self, name: str | None) -> None:
+        """Choose the model of this name, now or once it is known."""
+        self._preferred = name
+        self._choose()
+
+    def set_models(self, cards: tuple[Card, ...]) -> None:
+        """Show the models of the zoo."""
+        self._cards = cards
+        self._refill()
+
+    def set_image(self, image: Image | None) -> None:
+        """Show which models can take an image."""
+        self._image = image
+        self._refill()
+
+    def set_resample(self, resample: bool) -> None:
+        """Say whether an image of another pixel size is resampled."""
+        self._resample = resample
+        self._describe()
+
+    def _refusal(self, card: Card) -> str | None:
+        return None if self._image is None else refusal(card, self._image)
+
+    def _refill(self) -> None:
+        current = self.combo.currentText() and self._cards and self.combo.currentData()
+        blocker = QSignalBlocker(self.combo)
+        self.combo.clear()
+        items = self.combo.model()
+        for i, card in enumerate(self._cards):
+            reason = self._refusal(card)
+            self.combo.addItem(card.name if reason is None else f"{card.name} ({reason})", card.name)
+            tip = describe_card(card) if reason is None else f"{card.name} {reason}.<br>{describe_card(card)}"
+            self.combo.setItemData(i, tip, Qt.ItemDataRole.ToolTipRole)
+            if isinstance(items, QStandardItemModel):
+                items.item(i).setEnabled(reason is None)
+        self._preferred = self._preferred or current or None
+        self._choose()
+        blocker.unblock()
+        self._chosen()
+
+    def _choose(self) -> None:
+        usable = [c.name for c in self._cards if self._refusal(c) is None]
+        name = self._preferred if self._preferred in usable else next(iter(usable), None)
+        self.combo.setCurrentIndex(self.combo.findData(name) if name else min(0, len(self._cards) - 1))
+
+    def _chosen(self) -> None:
+        self._describe()
+        self.changed.emit()
+
+    def _describe(self) -> None:
+        card = self.card()
+        if card is None:
+            i = self.combo.currentIndex()
+            reason = self._refusal(self._cards[i]) if 0 <= i < len(self._cards) else None
+            self.card_text.setText(f"{self._cards[i].name} {reason}." if reason else "No model is in the zoo.")
+            self.size_text.clear()
+            return
+        self.card_text.setText(describe_card_briefly(card))
+        self.card_text.setToolTip(describe_card(card))
+        self.size_text.setText("" if self._image is None else describe_resampling(card, self._image, self._resample))

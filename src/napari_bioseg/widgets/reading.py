@@ -1,0 +1,60 @@
+"""napari's door to our reader: in a window it asks for unknown axes, elsewhere the error says how to give them."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from napari_bioseg.core.errors import UnknownAxesError
+from napari_bioseg.plugin.layers import LayerData
+from napari_bioseg.plugin.reader import can_read, read_layers
+from napari_bioseg.plugin.settings import remember_axes
+
+Paths = str | Sequence[str]
+NOTHING: list[LayerData] = [(None,)]  # type: ignore[list-item] # napari's sign that there is nothing to add
+
+
+def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
+    """Return a reader when every path is of a kind we read, else None."""
+    paths = [path] if isinstance(path, str) else list(path)
+    return read if paths and all(can_read(p) for p in paths) else None
+
+
+def read(path: Paths) -> list[LayerData]:
+    """Open files or folders as layers.
+
+    Raises
+    ------
+    UnreadableFileError, UnknownAxesError
+        As for `napari_bioseg.open_image`.
+    """
+    paths = [path] if isinstance(path, str) else list(path)
+    if not _has_window():
+        return [layer for p in paths for layer in read_layers(p)]
+    try:
+        return [layer for p in paths for layer in read_layers(p, ask_in_window)]
+    except UnknownAxesError:
+        return NOTHING  # the user was asked and closed the dialog
+
+
+def ask_in_window(source: Path, error: UnknownAxesError) -> str | None:
+    """Ask with a dialog; remember the answer for the folder when the user wants it."""
+    from qtpy.QtWidgets import QApplication
+
+    from napari_bioseg.widgets.axes_dialog import ask_axes
+
+    answer = ask_axes(error, source.parent, QApplication.activeWindow())
+    if answer is None:
+        return None
+    axes, remember = answer
+    if remember:
+        remember_axes(source, axes)
+    return axes
+
+
+def _has_window() -> bool:
+    try:
+        from qtpy.QtCore import QThread
+        from qtpy.QtWidgets import QApplication
+    except ImportError:  # no Qt binding: a headless machine
+        return False
+    app = QApplication.instance()
+    return app is not None and QThread.currentThread() is app.thread()

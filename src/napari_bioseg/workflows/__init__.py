@@ -1,0 +1,22 @@
+"""One module a verb. Importing this loads no torch; a verb is loaded on first use."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_bioseg.workflows.evaluation import evaluate
+    from napari_bioseg.workflows.segmentation import segment
+    from napari_bioseg.workflows.training import train
+
+# A module must not bear its verb's name: once imported, it would hide the function here.
+_HOME = {"evaluate": "evaluation", "segment": "segmentation", "train": "training"}
+
+__all__ = ["evaluate", "segment", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,30 @@
+"""Options of the verbs, loaded without torch: the panel and the command line make their controls from them."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from napari_bioseg.inference.options import PredictOptions
+from napari_bioseg.postprocess.options import DecodeOptions
+
+
+class SegmentOptions(PredictOptions, DecodeOptions):
+    """Options of `segment`: what the panel shows, the command line takes and the result records."""
+
+    model: str = Field(description="Model in the zoo, or its folder")
+    region: str | None = Field(None, description="Part of the image, e.g. Z=3 or Y=0:512,X=0:512; none: all of it")
+
+
+class EvaluateOptions(PredictOptions):
+    """Options of `evaluate`."""
+
+    model: str = Field(description="Model in the zoo, or its folder")
+    axes: str | None = Field(None, description="Axes of images and labels, where the files do not say them")
+    metrics: tuple[str, ...] = Field(("dice", "iou", "pixel_accuracy"), description="Scores to report")
+    threshold: float | None = Field(
+        None, ge=0, le=1, description="Probability from which a pixel counts; none: the card's"
+    )
+    label_values: dict[int, int] = Field(
+        default_factory=dict,
+        description="Value in the label files = class, e.g. 255=1; none: anything but 0 is class 1, or as they are",
+    )

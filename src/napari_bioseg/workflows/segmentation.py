@@ -1,0 +1,243 @@
+"""`segment`: from an image to labels, and to a file; the panel and the command line both go through here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_bioseg.core.errors import Cancelled, IncompatibleImageError, RecipeError, UnwritableFileError
+from napari_bioseg.core.image import Image
+from napari_bioseg.core.job import Job
+from napari_bioseg.core.prediction import Prediction
+from napari_bioseg.inference import PredictOptions, predict
+from napari_bioseg.io import LabelsToWrite, open_image, write_image_tiff, write_labels_tiff, write_ome_zarr
+from napari_bioseg.models import load_model, refusal
+from napari_bioseg.postprocess import DecodeOptions, decode_volume
+from napari_bioseg.workflows.options import SegmentOptions
+from napari_bioseg.workflows.region import crop, parse_region
+
+if TYPE_CHECKING:
+    import zarr
+
+    from napari_bioseg.models.model import Model
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """Labels on the grid of the image, or of a region of it.
+
+    Attributes
+    ----------
+    labels : zarr.Array
+        Uint32, shape and axes of `prediction`.
+    prediction : Prediction
+        The probabilities that they came from, for other thresholds without the network.
+    options : SegmentOptions
+        With the threshold that was used filled in.
+    """
+
+    labels: zarr.Array[Any]
+    prediction: Prediction
+    options: SegmentOptions
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Model, weights, version and every option."""
+        return {**self.prediction.provenance, "options": self.options.model_dump(mode="json")}
+
+
+def segment(
+    source: str | Path | Image, options: SegmentOptions | None = None, *, job: Job | None = None, **changes: Any
+) -> Segmentation:
+    """Segment an image.
+
+    Parameters
+    ----------
+    source : path or Image
+        A path whose file does not say its axes needs ``open_image(path, axes=...)`` first.
+    options : SegmentOptions, optional
+    job : Job, optional
+        For progress and for stopping.
+    **changes
+        Fields of `SegmentOptions`, e.g. ``model="membranes-unet2d", threshold=0.4``.
+
+    Returns
+    -------
+    Segmentation
+        With ``prediction.done`` False when the job was stopped: what was finished by then is in it.
+
+    Raises
+    ------
+    IncompatibleImageError
+        The model cannot take this image; the message says why.
+    ModelNotFoundError, BrokenModelError, UnreadableFileError, UnknownAxesError, RecipeError, DeviceError
+        As named.
+    """
+    options = _options(options, changes)
+    image = source if isinstance(source, Image) else open_image(source)
+    model = load_model(options.model)
+    prediction = predict_image(image, model, options, job=job)
+    return decode(prediction, options, model, job=job if prediction.done else None)
+
+
+def predict_image(
+    image: Image, model: Model, options: SegmentOptions, *, store: Path | None = None, job: Job | None = None
+) -> Prediction:
+    """Run the network over the region that the options name.
+
+    Raises
+    ------
+    IncompatibleImageError
+        The model cannot take this image.
+    """
+    reason = refusal(model.card, image)
+    if reason:
+        raise IncompatibleImageError(
+            image.name, f"{model.card.name} {reason}", "Choose another model, see 'bioseg models'"
+        )
+    axes, shape = prediction_grid(image)
+    box = parse_region(options.region, axes, shape)
+    return predict(image, model, PredictOptions(**_only(options, PredictOptions)), box=box, store=store, job=job)
+
+
+def decode(
+    prediction: Prediction,
+    options: SegmentOptions,
+    model: Model,
+    *,
+    store: Path | None = None,
+    job: Job | None = None,
+) -> Segmentation:
+    """Turn probabilities into labels; the network is not run."""
+    if options.threshold is None:
+        options = options.model_copy(update={"threshold": model.card.output.threshold})
+    labels = decode_volume(prediction, DecodeOptions(**_only(options, DecodeOptions)), store=store, job=job)
+    return Segmentation(labels, prediction, options)
+
+
+def prediction_grid(image: Image) -> tuple[str, tuple[int, ...]]:
+    """Return axes and shape of what a model says of an image: its own without channels and colour samples."""
+    kept = [(a, n) for a, n in zip(image.axes, image.shape, strict=True) if a not in "CS"]
+    return "".join(a for a, _ in kept), tuple(n for _, n in kept)
+
+
+def save(
+    segmentation: Segmentation, out: Path, image: Image, *, probabilities: bool = False, job: Job | None = None
+) -> list[Path]:
+    """Write labels as TIFF or OME-TIFF, or image and labels as OME-Zarr, by the ending of `out`.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+    out : Path
+        ``.tif``, ``.tiff``, ``.ome.tif``, ``.ome.zarr`` or ``.zarr``.
+    image : Image
+        What was segmented; the OME-Zarr holds a copy of it, unless only a region was segmented.
+    probabilities : bool
+        Also write them, beside `out`.
+    job : Job, optional
+
+    Returns
+    -------
+    list of Path
+        What was written; each is complete.
+
+    Raises
+    ------
+    UnwritableFileError
+        The ending is none of these, the folder is missing, or the disk is full.
+    Cancelled
+        Nothing was written, since the prediction is not complete.
+    """
+    check_ending(out)
+    if not segmentation.prediction.done:
+        raise Cancelled(str(out), "not written: the segmentation was cancelled", "Run it again to the end")
+    if is_zarr(out):
+        _save_zarr(segmentation, out, image, job)
+    else:
+        p = segmentation.prediction
+        provenance = segmentation.provenance
+        write_labels_tiff(
+            out,
+            segmentation.labels,
+            p.axes,
+            scale=p.scale,
+            units=p.units,
+            translate=p.translate,
+            metadata=provenance,
+            job=job,
+        )
+    if not probabilities:
+        return [out]
+    beside = out.with_name(f"{_stem(out)}.probabilities{out.name[len(_stem(out)) :]}")
+    _save_probabilities(segmentation, beside, job)
+    return [out, beside]
+
+
+def _save_zarr(segmentation: Segmentation, out: Path, image: Image, job: Job | None) -> None:
+    p, options = segmentation.prediction, segmentation.options
+    colours = {} if options.instances else {c.value: (c.name, _rgba(c.color)) for c in p.classes}
+    labels = LabelsToWrite(segmentation.labels, p.axes, p.scale, p.units, p.translate, colours)
+    part = crop(image, parse_region(options.region, *prediction_grid(image)))
+    name = Path(options.model).name
+    write_ome_zarr(out, part, {name: labels}, provenance=segmentation.provenance, job=job)
+
+
+def _save_probabilities(segmentation: Segmentation, out: Path, job: Job | None) -> None:
+    import dask.array as da
+
+    p = segmentation.prediction
+    lazy: da.Array = da.from_zarr(p.probabilities).astype("float32")  # type: ignore[no-untyped-call]
+    names = tuple(c.name for c in p.classes)
+    maps = Image(
+        levels=(lazy,),
+        axes="C" + p.axes,
+        scale=(1.0, *p.scale),
+        units=(None, *p.units),
+        translate=(0.0, *p.translate),
+        channel_names=names if len(names) == lazy.shape[0] else ("background", *names),
+        name=f"{p.name} probabilities",
+    )
+    if is_zarr(out):
+        write_ome_zarr(out, maps, {}, provenance=segmentation.provenance, job=job)
+    else:
+        write_image_tiff(
+            out, lazy, maps.axes, scale=maps.scale, units=maps.units, translate=maps.translate,
+            channel_names=maps.channel_names, metadata=segmentation.provenance, job=job,
+        )  # fmt: skip
+
+
+def _rgba(color: str) -> tuple[int, int, int, int]:
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return red, green, blue, 255
+
+
+def is_zarr(out: Path) -> bool:
+    """Whether a name asks for OME-Zarr."""
+    return out.suffix.lower() == ".zarr"
+
+
+def check_ending(out: Path) -> None:
+    """Raise `UnwritableFileError` unless we write files of this ending, so that no time is lost on a wrong one."""
+    if not is_zarr(out) and out.suffix.lower() not in (".tif", ".tiff"):
+        raise UnwritableFileError(str(out), "has an ending we do not write", "Use .tif, .ome.tif or .ome.zarr")
+    if not out.absolute().parent.is_dir():
+        raise UnwritableFileError(str(out), f"the folder {out.absolute().parent} does not exist", "Make it first")
+
+
+def _stem(out: Path) -> str:
+    lower = out.name.lower()
+    ending = next((e for e in (".ome.zarr", ".ome.tif", ".ome.tiff") if lower.endswith(e)), out.suffix)
+    return out.name[: -len(ending)]
+
+
+def _only(options: SegmentOptions, wanted: type[PredictOptions] | type[DecodeOptions]) -> dict[str, Any]:
+    return {name: getattr(options, name) for name in wanted.model_fields}
+
+
+def _options(options: SegmentOptions | None, changes: dict[str, Any]) -> SegmentOptions:
+    values = {**(options.model_dump() if options else {}), **changes}
+    if "model" not in values:
+        raise RecipeError("model", "is not chosen", "Give the name of a model, see 'bioseg models'")
+    return SegmentOptions.checked(values, "options of segment")

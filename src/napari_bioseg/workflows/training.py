@@ -1,0 +1,181 @@
+"""`train`: from a recipe to a model folder with a card that says how good it is."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from statistics import mean
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_bioseg.core.image import Image
+from napari_bioseg.core.job import Job
+from napari_bioseg.inference import PredictOptions, predict
+from napari_bioseg.io import open_image
+from napari_bioseg.models.card import Card, Score
+from napari_bioseg.models.model import Model, write_model
+from napari_bioseg.models.network import Network
+from napari_bioseg.runs import Run
+from napari_bioseg.tasks import TASKS, Decision
+from napari_bioseg.training.loop import fit
+from napari_bioseg.training.pairs import data_root
+from napari_bioseg.training.recipe import Pair, Recipe
+from napari_bioseg.workflows.evaluation import Row, evaluate_image, map_labels, take_planes
+from napari_bioseg.workflows.options import EvaluateOptions
+
+_THRESHOLDS = tuple(round(0.1 * i, 1) for i in range(1, 10))
+
+
+def train(recipe: Recipe, folder: Path, *, job: Job | None = None) -> Path:
+    """Train by a recipe, score on what was left out, and write the model.
+
+    With `recipe.folds`, each fold is trained without its groups and scored on them, and then the model
+    itself is trained on all of them; else the scores come from the pairs marked ``test``.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    folder : Path
+        The run; when it holds one already, the training goes on where it stopped.
+    job : Job, optional
+
+    Returns
+    -------
+    Path
+        The model's folder, ``folder / recipe.name``.
+
+    Raises
+    ------
+    RecipeError, UnreadableFileError, IncompatibleImageError
+        Something that the recipe names is wrong.
+    """
+    job = job or Job()
+    Run(folder).start(recipe.to_yaml())
+    rows: list[tuple[Pair, Row]] = []
+    for number, fold in enumerate(recipe.folds, start=1):
+        part = recipe.without_fold(fold)
+        rows += _test(part, fit(part, Run(folder / f"fold-{number}"), job=job), job)
+    network = fit(recipe, Run(folder / "final" if recipe.folds else folder), job=job)
+    recipe = _with_best_threshold(recipe, network, job)
+    rows += _test(recipe, network, job)
+    for pair, row in rows:
+        Run(folder).log(test=pair.image, group=pair.group, **asdict(row))
+    card = make_card(recipe, _scores(recipe, rows))
+    write_model(folder / recipe.name, card, network, readme(card))
+    return folder / recipe.name
+
+
+def new_run_folder(wanted: Path) -> Path:
+    """Return `wanted`, or with a number after it when a run is there already."""
+    folder, number = wanted, 1
+    while (folder / "recipe.yaml").exists():
+        number += 1
+        folder = wanted.with_name(f"{wanted.name}-{number}")
+    return folder
+
+
+def make_card(recipe: Recipe, scores: tuple[Score, ...] = ()) -> Card:
+    """Return the card of a model made by `recipe`."""
+    return Card(
+        name=recipe.name,
+        **recipe.card.model_dump(),
+        task=recipe.task,
+        architecture=recipe.architecture,
+        input=recipe.input,
+        output=recipe.output,
+        classes=recipe.classes,
+        scores=scores,
+        recipe=recipe.model_dump(mode="json", exclude={"card", "name"}),
+    )
+
+
+def _load(recipe: Recipe, pair: Pair) -> tuple[Image, npt.NDArray[np.int16]]:
+    image, label = (open_image(data_root(recipe) / p, axes=pair.axes) for p in (pair.image, pair.label))
+    label = take_planes(label, pair.planes)
+    return take_planes(image, pair.planes), map_labels(np.asarray(label.data), recipe.label_values, len(recipe.classes))
+
+
+def _test(recipe: Recipe, network: Network, job: Job) -> list[tuple[Pair, Row]]:
+    model = Model(make_card(recipe), network)
+    options = EvaluateOptions(model=recipe.name, metrics=recipe.metrics, backend="torch")
+    pairs = [p for p in recipe.pairs if p.use == "test"]
+    return [(pair, evaluate_image(*_load(recipe, pair), model, options, job=job)) for pair in pairs]
+
+
+def _with_best_threshold(recipe: Recipe, network: Network, job: Job) -> Recipe:
+    """Choose the threshold on the val pairs, if there are any; never on what is reported."""
+    val = [_load(recipe, pair) for pair in recipe.pairs if pair.use == "val"]
+    if not val:
+        return recipe
+    model, task = Model(make_card(recipe), network), TASKS.get(recipe.task)
+    maps = [
+        np.asarray(predict(image, model, PredictOptions(backend="torch"), job=job).probabilities) for image, _ in val
+    ]
+
+    def score(threshold: float) -> float:
+        decision = Decision(recipe.output.activation, threshold)
+        return mean(task.score(recipe.select_on, p, target, decision) for p, (_, target) in zip(maps, val, strict=True))
+
+    best = max(_THRESHOLDS, key=score)
+    return recipe.model_copy(update={"output": recipe.output.model_copy(update={"threshold": best})})
+
+
+def _scores(recipe: Recipe, rows: list[tuple[Pair, Row]]) -> tuple[Score, ...]:
+    found = [_score(metric, pair, row) for pair, row in rows for metric in recipe.metrics]
+    if len(rows) > 1:
+        # The mean comes first: it is what the list of models shows.
+        where = f"mean of {len(rows)} images, " + ("each left out by group" if recipe.folds else "none trained on")
+        means = [
+            Score(
+                metric=metric,
+                value=mean(row.scores[metric] for _, row in rows),
+                on=where,
+                n=len(rows),
+                baseline=_mean([row.oracle.get(metric) for _, row in rows]),
+            )
+            for metric in recipe.metrics
+        ]
+        found = means + found
+    return tuple(found)
+
+
+def _score(metric: str, pair: Pair, row: Row) -> Score:
+    where = f"{Path(pair.image).parent} ({pair.group})"
+    n = pair.planes[1] - pair.planes[0] if pair.planes else 1
+    return Score(metric=metric, value=row.scores[metric], on=where, n=n, baseline=row.oracle.get(metric))
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [v for v in values if v is not None]
+    return mean(known) if known else None
+
+
+def readme(card: Card) -> str:
+    """Return the README of a model folder, all from its card."""
+    rows = "\n".join(
+        f"| {s.metric} | {s.value:.4f} | {'' if s.baseline is None else f'{s.baseline:.4f}'} | {s.on} | {s.n} |"
+        for s in card.scores
+    )
+    classes = ", ".join(f"{c.value} {c.name}" for c in card.classes)
+    size = ", ".join(f"{axis} {value:g} µm" for axis, value in card.input.pixel_size.items()) or "any"
+    return f"""# {card.name}
+
+{card.title}. {card.summary}.
+
+- Not for: {card.not_for or "-"}
+- Labels: 0 {card.background}, {classes}; threshold {card.output.threshold}
+- Axes {card.input.axes}, pixel size {size} (other sizes are resampled)
+- Normalisation by {card.input.normalisation.method}, taken from each {card.input.normalisation.scope}
+- Data: {card.data}
+- Split: {card.split}
+- Licence: {card.licence}
+
+| score | value | oracle threshold | on | n |
+|---|---|---|---|---|
+{rows}
+
+"Oracle threshold" is the score of the single grey-value threshold with the best Dice, found with the truth in hand.
+
+Make it again: `bioseg train models/recipes/{card.name}.yaml`
+"""

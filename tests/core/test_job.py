@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_bioseg.core import Cancelled, Job, Progress, format_duration
+
+
+def test_a_listener_hears_each_step():
+    heard: list[Progress] = []
+    job = Job(heard.append)
+    job.stage("Segmenting", 3)
+    job.step()
+    job.step(2)
+    assert [(p.message, p.done, p.total) for p in heard] == [("Segmenting", d, 3) for d in (0, 1, 3)]
+
+
+def test_remaining_time_is_by_the_mean_pace():
+    assert Progress(0, 10, 5.0, "x").remaining is None
+    assert Progress(3, 0, 5.0, "x").remaining is None
+    assert Progress(2, 10, 5.0, "x").remaining == pytest.approx(20)
+    assert str(Progress(2, 10, 5.0, "Reading")) == "Reading 2/10, 20 s left"
+    assert str(Progress(2, 0, 5.0, "Reading")) == "Reading"
+
+
+def test_a_cancelled_job_stops_at_its_next_step():
+    job = Job()
+    job.stage("Segmenting", 2)
+    job.step()
+    job.check()
+    job.cancel()
+    assert job.cancelled
+    with pytest.raises(Cancelled, match="Segmenting"):
+        job.step()
+    with pytest.raises(Cancelled):
+        job.check()
+
+
+def test_a_remark_is_kept_once():
+    job = Job()
+    for text in ("a", "b", "a"):
+        job.note(text)
+    assert job.notes == ["a", "b"]
+
+
+def test_steps_of_several_threads_all_count():
+    heard: list[Progress] = []
+    job = Job(heard.append)
+    job.stage("x", 400)
+    threads = [threading.Thread(target=lambda: [job.step() for _ in range(100)]) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert max(p.done for p in heard) == 400
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 00 s"),
+        (185, "3 min 05 s"),
+        (3599.7, "1 h 00 min"),
+        (3720, "1 h 02 min"),
+    ],
+)
+def test_durations(seconds, text):
+    assert format_duration(seconds) == text
+
+
+@given(st.floats(0, 1e6))
+def test_a_duration_never_shows_sixty(seconds):
+    assert " 60 " not in f" {format_duration(seconds)} "

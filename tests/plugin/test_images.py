@@ -1,0 +1,84 @@
+"""Layers that others made become images, or say what is missing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_bioseg.core.errors import UnknownAxesError
+from napari_bioseg.core.image import image_from_array
+from napari_bioseg.plugin.images import axes_of_layer, image_behind, image_of_layer, same_layer, set_axes, source_of
+from napari_bioseg.plugin.layers import Origin, image_layers
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def viewer():
+    from napari.components import ViewerModel
+
+    return ViewerModel()
+
+
+def test_a_plane_needs_no_answer(viewer):
+    layer = viewer.add_image(np.zeros((4, 5)))
+    assert axes_of_layer(layer) == "YX"
+    assert axes_of_layer(viewer.add_image(np.zeros((4, 5, 3), "u1"), rgb=True)) == "YXS"
+
+
+def test_axis_labels_are_believed(viewer):
+    layer = viewer.add_image(
+        np.zeros((3, 4, 5)), axis_labels=("time", "y", "x"), scale=(2, 3, 4), units=("ms", "nm", "nm")
+    )
+    image = image_of_layer(layer)
+    assert image.axes == "TYX"
+    assert image.scale == pytest.approx((0.002, 0.003, 0.004))
+    assert image.units == ("second", "micrometer", "micrometer")
+
+
+def test_a_bare_stack_is_not_guessed(viewer):
+    layer = viewer.add_image(np.zeros((3, 4, 5)), name="stack")
+    with pytest.raises(UnknownAxesError, match="stack") as caught:
+        image_of_layer(layer)
+    assert caught.value.choices[0] == "ZYX"
+    assert caught.value.shape == (3, 4, 5)
+    set_axes(layer, "TYX")
+    assert image_of_layer(layer).axes == "TYX"
+    assert viewer.dims.axis_labels == ("t", "y", "x")
+
+
+def test_a_pixel_size_set_in_napari_counts(viewer):
+    image = image_from_array(np.zeros((4, 5), "u1"), "YX")
+    ((data, attributes, _),) = image_layers(image)
+    layer = viewer.add_image(data, **attributes)
+    assert image_of_layer(layer).pixel_size() == (None, None)
+    layer.scale, layer.units = (0.5, 0.5), ("um", "um")
+    assert image_of_layer(layer).pixel_size() == (0.5, 0.5)
+
+
+def test_a_layer_whose_data_were_replaced_is_not_taken_for_its_file(viewer):
+    image = image_from_array(np.zeros((2, 4, 5), "u1"), "CYX")
+    data, attributes, _ = image_layers(image)[1]
+    layer = viewer.add_image(data, **attributes)
+    layer.data = np.zeros((3, 3), "u1")
+    behind, channel = image_behind(layer)
+    assert (behind.shape, channel) == ((3, 3), None)
+
+
+def test_source_and_how_it_was_opened(viewer, tmp_path):
+    from dataclasses import replace
+
+    image = replace(image_from_array(np.zeros((2, 4, 5), "u1"), "ZYX"), source=tmp_path / "a.tif")
+    data, attributes, _ = image_layers(image, Origin("ZYX", 2))[0]
+    assert source_of(viewer.add_image(data, **attributes)) == (tmp_path / "a.tif", Origin("ZYX", 2))
+    assert source_of(viewer.add_image(np.zeros((4, 5)))) == (None, Origin())
+
+
+def test_proxies_are_the_layers_they_stand_for(viewer):
+    from napari.utils._proxies import PublicOnlyProxy
+
+    layer = viewer.add_image(np.zeros((4, 5)))
+    assert same_layer(PublicOnlyProxy(layer), layer)
+    assert not same_layer(layer, viewer.add_image(np.zeros((4, 5))))
+    assert not same_layer(None, layer)
+    assert same_layer(None, None)

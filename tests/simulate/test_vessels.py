@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import nibabel
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from napari_bioseg.metrics import oracle_threshold_dice
+from napari_bioseg.simulate import Optics, vessel_image_from_mask, vessel_tree
+from napari_bioseg.simulate.capillaries import Tubes
+from napari_bioseg.simulate.vessels import rasterise
+
+SHAPE, VOXEL = (12, 96, 96), (5.0, 1.0, 1.0)
+
+
+def test_a_seed_gives_one_volume():
+    first, again, other = (vessel_tree(SHAPE, VOXEL, seed) for seed in (1, 1, 2))
+    assert np.array_equal(first[0], again[0])
+    assert np.array_equal(first[1], again[1])
+    assert not np.array_equal(first[1], other[1])
+
+
+def test_dtype_and_shape():
+    image, truth = vessel_tree(SHAPE, VOXEL, 0)
+    assert image.shape == truth.shape == SHAPE
+    assert image.dtype == np.uint8
+    assert truth.dtype == bool
+
+
+@pytest.mark.parametrize("voxel_size", [(5.0, 1.0, 1.0), (2.0, 1.0, 1.0), (5.0, 1.6, 1.6)])
+@pytest.mark.parametrize("density", [0.02, 0.04])
+def test_density_of_capillaries_is_kept(voxel_size, density):
+    shares = [
+        vessel_tree((16, 128, 128), voxel_size, seed, density=density, large_vessels=0)[1].mean() for seed in range(3)
+    ]
+    assert np.mean(shares) == pytest.approx(density, rel=0.35)
+
+
+def test_capillaries_form_one_network():
+    _, truth = vessel_tree((24, 160, 160), VOXEL, 3, density=0.04, large_vessels=0)
+    parts, _ = ndimage.label(truth, np.ones((3, 3, 3)))
+    sizes = np.sort(np.bincount(parts.ravel())[1:])
+    assert sizes[-1] > 0.6 * sizes.sum()
+
+
+def test_large_vessels_are_added():
+    _, without = vessel_tree(SHAPE, VOXEL, 5, large_vessels=0)
+    _, one = vessel_tree(SHAPE, VOXEL, 5, density=0, large_vessels=3)
+    assert ndimage.distance_transform_edt(without, VOXEL).max() < 6
+    assert ndimage.distance_transform_edt(one, VOXEL).max() > 7
+
+
+def test_nothing_is_black_but_for_noise():
+    image, truth = vessel_tree(SHAPE, VOXEL, 0, density=0, large_vessels=0)
+    assert not truth.any()
+    assert image.shape == SHAPE
+
+
+def test_vessels_are_bright_and_noise_hides_them():
+    clean, truth = vessel_tree(SHAPE, VOXEL, 7, density=0.05, optics=Optics(photons=1000, haze=0))
+    noisy, same = vessel_tree(SHAPE, VOXEL, 7, density=0.05, optics=Optics(photons=4, haze=0))
+    assert np.array_equal(truth, same)
+    assert clean[truth].mean() > 3 * clean[~truth].mean()
+    assert oracle_threshold_dice(noisy, truth)[0] < oracle_threshold_dice(clean, truth)[0]
+
+
+def test_deep_planes_are_dimmer():
+    mask = np.ones((20, 32, 32), bool)
+    image = vessel_image_from_mask(mask, VOXEL, 0, optics=Optics(attenuation=50, photons=200)).astype(float)
+    assert image[15].mean() < 0.5 * image[0].mean()
+
+
+def test_density_out_of_range_is_refused():
+    with pytest.raises(ValueError, match="density"):
+        vessel_tree(SHAPE, VOXEL, 0, density=0.5)
+
+
+def test_a_mask_must_be_a_volume():
+    with pytest.raises(ValueError, match="2 dimensions"):
+        vessel_image_from_mask(np.ones((4, 4)), VOXEL, 0)
+
+
+def test_a_straight_tube_is_rasterised_exactly():
+    """A tube along X of radius 4 µm: in each cross-section the voxels nearer than 4 µm."""
+    x = np.arange(-10, 50, 0.25)
+    tube = Tubes(
+        np.column_stack([np.full_like(x, 20.0), np.full_like(x, 15.0), x]), np.full_like(x, 4.0), np.ones_like(x)
+    )
+    truth, dye = rasterise(tube, (9, 32, 40), VOXEL)
+    z, y, _ = np.indices(truth.shape) * np.array(VOXEL)[:, None, None, None]
+    assert np.array_equal(truth, np.hypot(z - 20, y - 15) <= 4)
+    assert np.array_equal(dye > 0, truth)
+
+
+def test_a_capillary_between_two_planes_is_in_the_truth():
+    x = np.arange(0, 40, 0.25)
+    tube = Tubes(
+        np.column_stack([np.full_like(x, 7.5), np.full_like(x, 15.0), x]), np.full_like(x, 2.0), np.ones_like(x)
+    )
+    truth, _ = rasterise(tube, (4, 32, 40), VOXEL)
+    assert truth[1:3].any(axis=(0, 1)).all()
+
+
+def test_rendering_a_real_mask(data_dir):
+    volume = nibabel.load(data_dir / "minivess" / "mv68_y.nii.gz")
+    mask = np.asarray(volume.dataobj)[:128, :128, :24].T > 0
+    image = vessel_image_from_mask(mask, (2.0, 0.994, 0.994), 0)
+    assert image.shape == mask.shape
+    assert image.dtype == np.uint8
+    assert image[mask].mean() > 2 * image[~mask].mean()
+    assert np.array_equal(image, vessel_image_from_mask(mask, (2.0, 0.994, 0.994), 0))

@@ -1,0 +1,82 @@
+"""Losses against references and by hand."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from monai.losses import DiceLoss
+from monai.losses.cldice import soft_skel
+from torch.nn import functional
+
+from napari_bioseg.core import RecipeError
+from napari_bioseg.tasks import LOSSES, weighted_loss
+from napari_bioseg.tasks.losses import Batch, soft_skeleton
+
+
+def _batch(dims: int = 2, softmax: bool = False, seed: int = 0) -> Batch:
+    generator = torch.Generator().manual_seed(seed)
+    shape = (2, 3, *(12,) * dims)
+    logits = torch.randn(shape, generator=generator)
+    truth = functional.one_hot(torch.randint(3, (shape[0], *shape[2:]), generator=generator), 3).movedim(-1, 1).float()
+    return Batch(logits, truth, torch.ones(shape[0], 1, *shape[2:]), softmax)
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_dice_is_monais(dims: int) -> None:
+    batch = _batch(dims)
+    reference = DiceLoss(sigmoid=True, batch=True, smooth_nr=1, smooth_dr=1)(batch.logits, batch.truth)
+    assert float(LOSSES.get("dice")(batch)) == pytest.approx(float(reference), abs=1e-6)
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_skeleton_is_monais(dims: int) -> None:
+    p = _batch(dims).logits.sigmoid()
+    assert torch.allclose(soft_skeleton(p), soft_skel(p, 5), atol=1e-6)
+
+
+def test_cross_entropy_is_torchs() -> None:
+    sigmoid, softmax = _batch(), _batch(softmax=True)
+    expected = functional.binary_cross_entropy_with_logits(sigmoid.logits, sigmoid.truth)
+    assert float(LOSSES.get("bce")(sigmoid)) == pytest.approx(float(expected), abs=1e-6)
+    expected = functional.cross_entropy(softmax.logits, softmax.truth.argmax(1))
+    assert float(LOSSES.get("bce")(softmax)) == pytest.approx(float(expected), abs=1e-6)
+
+
+@pytest.mark.parametrize("name", list(LOSSES))
+@pytest.mark.parametrize("softmax", [False, True])
+def test_masked_pixels_do_not_count(name: str, softmax: bool) -> None:
+    batch = _batch(softmax=softmax)
+    mask = batch.mask.clone()
+    mask[..., :6] = 0
+    changed = batch.truth.clone()
+    changed[..., :6] = 1 - changed[..., :6]
+    a = LOSSES.get(name)(Batch(batch.logits, batch.truth, mask, softmax))
+    b = LOSSES.get(name)(Batch(batch.logits, changed, mask, softmax))
+    assert float(a) == pytest.approx(float(b), abs=1e-6)
+
+
+@pytest.mark.parametrize("name", list(LOSSES))
+def test_a_right_answer_costs_less_than_a_wrong_one(name: str) -> None:
+    batch = _batch()
+    right, wrong = batch.truth * 20 - 10, 10 - batch.truth * 20
+    costs = [float(LOSSES.get(name)(Batch(logits, batch.truth, batch.mask, False))) for logits in (right, wrong)]
+    assert costs[0] < 0.1 < costs[1]
+
+
+def test_skeleton_of_a_bar_is_its_middle() -> None:
+    bar = torch.zeros(1, 1, 11, 30)
+    bar[0, 0, 3:8, 2:28] = 1
+    skeleton = soft_skeleton(bar)[0, 0]
+    assert skeleton[5, 8:22].min() == 1
+    assert skeleton[3].max() == skeleton[7].max() == 0
+
+
+def test_weights_add_up() -> None:
+    batch = _batch()
+    total = weighted_loss({"dice": 2.0, "bce": 0.5})(batch)
+    assert float(total) == pytest.approx(2 * float(LOSSES.get("dice")(batch)) + 0.5 * float(LOSSES.get("bce")(batch)))
+
+
+def test_an_unknown_loss_is_named() -> None:
+    with pytest.raises(RecipeError, match="dice_ce"):
+        weighted_loss({"dicce": 1})

@@ -1,0 +1,79 @@
+"""Patches: reproducible, aligned with their targets, and honest about what is not known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from napari_bioseg.training.augment import draw_patch
+from napari_bioseg.training.pairs import Sample
+from napari_bioseg.training.recipe import Augmentation
+
+NONE = Augmentation(
+    flips=False, rotation=0, zoom=0, elastic=0, brightness=0, contrast=0, gamma=0, blur=0, noise=0, poisson=0, haze=0
+)
+
+
+def _sample(shape: tuple[int, int, int] = (6, 64, 64)) -> Sample:
+    target = np.zeros(shape, np.int16)
+    target[:, 20:44, 26:38] = 1
+    return Sample(target.astype(np.float32), target, "g", "train")
+
+
+def _draw(options: Augmentation, seed: int = 0, patch: tuple[int, ...] = (32, 32)) -> tuple[torch.Tensor, torch.Tensor]:
+    return draw_patch(_sample(), patch, options, False, torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("patch", [(32, 32), (4, 32, 32), (3, 24, 40)])
+def test_shapes(patch: tuple[int, ...]) -> None:
+    image, target = _draw(Augmentation(), patch=patch)
+    assert image.shape == (1, *patch)
+    assert target.shape == patch
+    assert torch.isfinite(image).all()
+
+
+def test_the_seed_alone_decides() -> None:
+    for a, b in zip(_draw(Augmentation(), 3), _draw(Augmentation(), 3), strict=True):
+        assert torch.equal(a, b)
+    assert not torch.equal(_draw(Augmentation(), 3)[0], _draw(Augmentation(), 4)[0])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_image_and_target_move_together(seed: int) -> None:
+    # The image is its own target here, so after any bending they must still agree but at edges.
+    moving = NONE.model_copy(update={"flips": True, "rotation": 45, "zoom": 0.3, "elastic": 6})
+    image, target = _draw(moving, seed)
+    known = target >= 0
+    assert ((image[0] > 0.5) == (target == 1))[known].float().mean() > 0.97
+
+
+def test_without_augmentation_a_patch_is_a_crop() -> None:
+    image, target = _draw(NONE)
+    assert torch.allclose(image[0], target.float(), atol=1e-5)
+
+
+def test_beyond_the_image_nothing_is_known() -> None:
+    sample = _sample((2, 16, 16))
+    _, target = draw_patch(sample, (4, 32, 32), NONE, False, torch.Generator().manual_seed(0))
+    assert (target >= 0).sum() == 2 * 16 * 16
+
+
+def test_foreground_is_in_the_middle_when_asked() -> None:
+    sample = _sample((1, 64, 64))
+    for seed in range(5):
+        _, target = draw_patch(sample, (16, 16), NONE, True, torch.Generator().manual_seed(seed))
+        assert target[8, 8] == 1
+
+
+@pytest.mark.parametrize("change", ["brightness", "contrast", "gamma", "blur", "noise", "poisson", "haze"])
+def test_each_change_changes_grey_values_only(change: str) -> None:
+    sample = Sample(_sample().image / 2 + 0.25, _sample().target, "g", "train")
+
+    def draw(options: Augmentation, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+        return draw_patch(sample, (32, 32), options, False, torch.Generator().manual_seed(seed))
+
+    pairs = [(draw(NONE, seed), draw(NONE.model_copy(update={change: 1.0}), seed)) for seed in range(6)]
+    assert all(torch.equal(plain[1], changed[1]) for plain, changed in pairs)
+    # Some changes are made to half of the patches only.
+    assert any(not torch.allclose(plain[0], changed[0], atol=1e-3) for plain, changed in pairs)

@@ -1,0 +1,62 @@
+"""Recipes are read, changed and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from napari_bioseg.core import RecipeError
+from napari_bioseg.training.recipe import Recipe, read_recipe
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "models" / "recipes").glob("*.yaml")), ids=lambda p: p.stem)
+def test_the_shipped_recipes_are_valid(path: Path) -> None:
+    recipe = read_recipe(path)
+    assert recipe.name == path.stem
+    # Training and reported groups must not overlap.
+    for fold in recipe.folds or ((),):
+        part = recipe.without_fold(fold) if fold else recipe
+        assert any(p.use == "test" for p in part.pairs)
+        used = {use: {p.group for p in part.pairs if p.use == use} for use in ("train", "val", "test")}
+        assert not used["train"] & used["test"]
+        assert not used["train"] & used["val"]
+
+
+def test_overrides_reach_into_nested_options(make_recipe: Callable[..., Recipe], tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(make_recipe().to_yaml(), encoding="utf-8")
+    recipe = read_recipe(path, ("epochs=7", "augmentation.flips=false", "losses={bce: 1}"))
+    assert (recipe.epochs, recipe.augmentation.flips, recipe.losses) == (7, False, {"bce": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("epochs", "no override"),
+        ("epoch=3", "epoch"),
+        ("epochs=many", "epochs"),
+        ("epochs.x=1", "no options"),
+        ("patch=[8]", "patch"),
+    ],
+)
+def test_wrong_overrides_are_named(
+    make_recipe: Callable[..., Recipe], tmp_path: Path, override: str, said: str
+) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(make_recipe().to_yaml(), encoding="utf-8")
+    with pytest.raises(RecipeError, match=said):
+        read_recipe(path, (override,))
+
+
+def test_folds_of_unknown_groups_are_refused(make_recipe: Callable[..., Recipe]) -> None:
+    with pytest.raises(RecipeError, match="nobody"):
+        make_recipe(folds=[["nobody"]])
+
+
+def test_a_fold_is_tested_on_and_not_trained_on(make_recipe: Callable[..., Recipe]) -> None:
+    part = make_recipe().without_fold(("b",))
+    assert {p.group: p.use for p in part.pairs} == {"a": "train", "b": "test", "c": "train"}

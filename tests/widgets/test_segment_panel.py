@@ -1,0 +1,418 @@
+"""The panel "Segment" on a viewer model: the same code as in a window, without its drawing."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+
+import numpy as np
+import pytest
+import tifffile
+
+import napari_bioseg
+from napari_bioseg.plugin.reader import read_layers
+from napari_bioseg.plugin.session import is_edited, result_of
+from napari_bioseg.plugin.settings import load_settings, settings_file
+
+pytestmark = pytest.mark.gui
+
+WAIT = 60_000
+SIZE = {"PhysicalSizeZ": 2.0, "PhysicalSizeY": 0.5, "PhysicalSizeX": 0.25}
+
+
+@pytest.fixture
+def path(tmp_path):
+    values = np.random.default_rng(0).integers(0, 255, (6, 80, 96)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "stack.ome.tif", values, metadata={"axes": "ZYX", **SIZE})
+    return tmp_path / "stack.ome.tif"
+
+
+@pytest.fixture
+def panel(viewer, path, make_panel):
+    add(viewer, path)
+    return make_panel(viewer)
+
+
+def add(viewer, path):
+    return [getattr(viewer, f"add_{kind}")(data, **attributes) for data, attributes, kind in read_layers(path)]
+
+
+def press(qtbot, panel, button):
+    from qtpy.QtCore import Qt
+
+    with qtbot.waitSignal(panel.shown, timeout=WAIT) as caught:
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    return caught.args[0]
+
+
+def segment(qtbot, panel):
+    return press(qtbot, panel, panel.view.segment_button)
+
+
+def choose_area(panel, area):
+    combo = panel.view.where.area_combo
+    combo.setCurrentIndex(combo.findData(area))
+
+
+def test_models_say_what_they_are_and_why_they_are_greyed(viewer, panel):
+    combo = panel.view.model.combo
+    assert combo.currentText() == "tiny2d"
+    other = combo.findData("tiny3d")
+    assert "Tests in 2-D" in panel.view.model.card_text.text()
+    assert "BSD-3-Clause" in panel.view.model.card_text.text()
+    viewer.add_image(np.zeros((8, 9), np.uint8), name="flat")
+    assert combo.itemText(other).startswith("tiny3d (needs a 3-D volume")
+    assert not combo.model().item(other).isEnabled()
+    assert "needs a 3-D volume" in combo.itemData(other, 3)
+    combo.setCurrentIndex(other)
+    assert not panel.view.segment_button.isEnabled()
+    assert "needs a 3-D volume" in panel.view.model.card_text.text()
+
+
+def test_the_image_follows_the_layer_list(viewer, panel):
+    flat = viewer.add_image(np.zeros((8, 9), np.uint8), name="flat")
+    assert panel.view.image.layer is flat
+    assert "pixel size unknown" in panel.view.image.facts.text()
+    viewer.layers.selection.active = viewer.layers["stack"]
+    assert panel.view.image.combo.currentText() == "stack"
+    assert "2 × 0.5 × 0.25 µm" in panel.view.image.facts.text()
+    viewer.layers["stack"].name = "renamed"
+    assert panel.view.image.combo.currentText() == "renamed"
+    viewer.layers.clear()
+    assert not panel.view.segment_button.isEnabled()
+    assert "Open" in panel.view.image.facts.text()
+
+
+@pytest.mark.parametrize("model", ["tiny2d", "tiny3d"])
+def test_labels_are_those_of_the_command_line_and_lie_on_the_image(qtbot, viewer, panel, path, model):
+    panel.view.model.prefer(model)
+    layer = segment(qtbot, panel)
+    expected = napari_bioseg.segment(path, model=model)
+    assert np.array_equal(layer.data, expected.labels[...])
+    assert layer.data.dtype == np.uint32
+    assert 0 < np.count_nonzero(layer.data) < layer.data.size
+    image = viewer.layers["stack"]
+    for what in ("scale", "translate", "rotate", "shear"):
+        assert np.array_equal(getattr(layer, what), getattr(image, what))
+    assert layer.units == image.units
+    assert layer.name == f"stack · {model}"
+    assert np.allclose(layer.colormap.map(1), (0xE6 / 255, 0x9F / 255, 0, 1))
+    assert layer.metadata["bioseg"]["provenance"]["model"] == model
+
+
+def test_a_preview_shows_the_visible_part_of_the_plane_and_is_replaced(qtbot, viewer, panel, path):
+    viewer.dims.set_current_step(0, 4)
+    image = viewer.layers["stack"]
+    image.corner_pixels = np.array([[0, 10, 20], [0, 49, 59]])
+    layer = press(qtbot, panel, panel.view.preview_button)
+    whole = napari_bioseg.segment(path, model="tiny2d").labels[...]
+    assert np.array_equal(layer.data, whole[4:5, 10:50, 20:60])
+    assert tuple(layer.translate) == (8.0, 5.0, 5.0)
+    image.corner_pixels = np.array([[0, 0, 0], [0, 29, 29]])
+    again = press(qtbot, panel, panel.view.preview_button)
+    assert [v.name for v in viewer.layers] == ["stack", "stack · preview"]
+    assert again.data.shape == (1, 30, 30)
+    final = segment(qtbot, panel)
+    assert [v.name for v in viewer.layers] == ["stack", "stack · tiny2d"]
+    assert np.array_equal(final.data, whole)
+    assert tuple(final.translate) == (0.0, 0.0, 0.0)
+
+
+def test_a_preview_that_was_painted_on_stays(qtbot, viewer, panel):
+    preview = press(qtbot, panel, panel.view.preview_button)
+    preview.data_setitem((np.array([0]), np.array([1]), np.array([2])), 7)
+    painted = preview.data.copy()
+    segment(qtbot, panel)
+    assert len(viewer.layers) == 3
+    assert np.array_equal(preview.data, painted)
+
+
+def test_only_the_current_plane(qtbot, viewer, panel, path):
+    viewer.dims.set_current_step(0, 2)
+    panel.view.where.current_check.setChecked(True)
+    layer = segment(qtbot, panel)
+    whole = napari_bioseg.segment(path, model="tiny2d").labels[...]
+    assert np.array_equal(layer.data, whole[2:3])
+    assert layer.translate[0] == 4.0
+    assert panel.request().options.region == "Z=2"
+    panel.view.model.prefer("tiny3d")
+    assert not panel.view.where.current_check.isEnabled()
+    assert panel.request().options.region is None
+
+
+def test_a_drawn_rectangle(qtbot, viewer, panel, path):
+    from qtpy.QtCore import Qt
+
+    qtbot.mouseClick(panel.view.where.draw_button, Qt.MouseButton.LeftButton)
+    shapes = viewer.layers.selection.active
+    assert shapes.mode == "add_rectangle"
+    assert panel.view.where.area == "drawn"
+    shapes.add_rectangles(np.array([[5.0, 5.0], [20.0, 15.0]]))  # in world coordinates: µm
+    assert panel.request().options.region == "Y=10:41,X=20:61"
+    layer = segment(qtbot, panel)
+    whole = napari_bioseg.segment(path, model="tiny2d").labels[...]
+    assert np.array_equal(layer.data, whole[:, 10:41, 20:61])
+
+
+def test_nothing_drawn_is_a_notification(qtbot, panel):
+    from napari.utils.notifications import notification_manager
+
+    choose_area(panel, "drawn")
+    before = len(notification_manager.records)
+    panel.segment()
+    assert not panel.running
+    (note,) = notification_manager.records[before:]
+    assert "no rectangle is drawn" in note.message
+
+
+def test_moving_the_threshold_never_runs_the_network(qtbot, viewer, panel, path, tiny_zoo):
+    layer = segment(qtbot, panel)
+    first = layer.data.copy()
+    expected = napari_bioseg.segment(path, model="tiny2d", threshold=0.8).labels[...]
+    shutil.rmtree(tiny_zoo)
+    viewer.dims.set_current_step(0, 3)
+    with qtbot.waitSignal(panel.tuner.plane_shown, timeout=WAIT):
+        panel.view.labels_form.controls["threshold"].move(0.8)
+    assert np.array_equal(layer.data[3], expected[3])
+    with qtbot.waitSignal(panel.tuner.settled, timeout=WAIT):
+        pass
+    assert np.array_equal(layer.data, expected)
+    assert not np.array_equal(expected, first)
+    assert result_of(layer).segmentation.options.threshold == 0.8
+    assert panel.tuner.pending is None
+
+
+def test_every_decoding_option_is_live(qtbot, panel, path):
+    layer = segment(qtbot, panel)
+    with qtbot.waitSignal(panel.tuner.settled, timeout=WAIT):
+        panel.view.labels_form.controls["instances"].inner.click()
+        panel.view.labels_form.controls["min_size"].inner.setValue(9)
+    expected = napari_bioseg.segment(path, model="tiny2d", instances=True, min_size=9).labels[...]
+    assert np.array_equal(layer.data, expected)
+    assert layer.data.max() > 1
+    assert type(layer.colormap).__name__ == "CyclicLabelColormap"
+
+
+def test_painted_labels_are_never_overwritten(qtbot, viewer, panel):
+    layer = segment(qtbot, panel)
+    layer.data_setitem((np.array([0]), np.array([1]), np.array([2])), 7)
+    assert is_edited(layer)
+    painted = layer.data.copy()
+    with qtbot.waitSignal(panel.tuner.settled, timeout=WAIT):
+        panel.view.labels_form.controls["threshold"].move(0.8)
+    assert np.array_equal(layer.data, painted)
+    beside = viewer.layers[-1]
+    assert beside is not layer
+    assert beside is panel.tuner.layer
+    assert not is_edited(beside)
+    assert 7 not in beside.data
+
+
+def test_painting_while_the_volume_is_decoded_wins(qtbot, viewer, panel):
+    layer = segment(qtbot, panel)
+    with qtbot.waitSignal(panel.tuner.plane_shown, timeout=WAIT):
+        panel.view.labels_form.controls["threshold"].move(0.8)
+    with qtbot.waitSignal(panel.tuner.settled, timeout=WAIT):
+        layer.data_setitem((np.array([0]), np.array([1]), np.array([2])), 7)
+        painted = layer.data.copy()
+    assert np.array_equal(layer.data, painted)
+    assert viewer.layers[-1] is panel.tuner.layer is not layer
+
+
+def test_turning_to_another_result_finishes_the_first(qtbot, viewer, panel, path):
+    first = segment(qtbot, panel)
+    panel.view.where.current_check.setChecked(True)
+    second = segment(qtbot, panel)
+    viewer.layers.selection.active = first
+    with qtbot.waitSignal(panel.tuner.settled, timeout=WAIT):
+        panel.view.labels_form.controls["threshold"].move(0.8)
+        viewer.layers.selection.active = second
+    assert np.array_equal(first.data, napari_bioseg.segment(path, model="tiny2d", threshold=0.8).labels[...])
+    assert panel.tuner.layer is second
+
+
+def test_cancel_keeps_what_was_done(qtbot, viewer, panel):
+    from qtpy.QtCore import Qt
+
+    viewer.layers.clear()
+    values = np.random.default_rng(0).integers(0, 255, (500, 64, 64)).astype(np.uint8)
+    viewer.add_image(values, axis_labels=("z", "y", "x"), name="long")
+    bar = panel.view.progress.bar
+    with qtbot.waitSignal(panel.shown, timeout=WAIT) as caught:
+        panel.segment()
+        assert not panel.view.segment_button.isEnabled()
+        qtbot.waitUntil(lambda: 3 < bar.value() < 400, timeout=WAIT)
+        assert "left" in bar.format()
+        qtbot.mouseClick(panel.view.progress.cancel_button, Qt.MouseButton.LeftButton)
+    layer = caught.args[0]
+    assert "incomplete" in layer.name
+    assert layer.metadata["bioseg"]["complete"] is False
+    done = layer.data.any(axis=(1, 2))
+    assert done[0]
+    assert not done[-1]
+    assert "Cancelled" in panel.view.notes.text()
+    assert panel.view.segment_button.isEnabled()
+
+
+@pytest.mark.parametrize("ending", [".tif", ".ome.tif", ".ome.zarr"])
+def test_save_and_open_again(qtbot, viewer, panel, tmp_path, ending):
+    layer = segment(qtbot, panel)
+    layer.data_setitem((np.array([0]), np.array([1]), np.array([2])), 70_000)
+    out = tmp_path / f"out{ending}"
+    with qtbot.waitSignal(panel.saved, timeout=WAIT):
+        panel.save_to(out)
+    opened = napari_bioseg.open_image(out)
+    labels = opened.labels[0] if opened.labels else opened
+    assert np.array_equal(np.asarray(labels.data), layer.data)
+    assert labels.pixel_size() == pytest.approx((2.0, 0.5, 0.25))
+    assert labels.metadata["provenance"]["model"] == "tiny2d"
+    assert labels.metadata["provenance"]["edited"] is True
+    assert str(out) in panel.view.notes.text()
+
+
+def test_saving_at_once_saves_what_the_sliders_say(qtbot, panel, path, tmp_path):
+    segment(qtbot, panel)
+    panel.view.labels_form.controls["threshold"].move(0.8)
+    with qtbot.waitSignal(panel.saved, timeout=WAIT):
+        panel.save_to(tmp_path / "out.ome.tif")
+    expected = napari_bioseg.segment(path, model="tiny2d", threshold=0.8).labels[...]
+    assert np.array_equal(np.asarray(napari_bioseg.open_image(tmp_path / "out.ome.tif").data), expected)
+
+
+def test_a_folder_that_is_not_there_is_a_notification(qtbot, panel, tmp_path):
+    from napari.utils.notifications import notification_manager
+
+    segment(qtbot, panel)
+    before = len(notification_manager.records)
+    panel.save_to(tmp_path / "missing" / "out.tif")
+    qtbot.waitUntil(lambda: not panel.running, timeout=WAIT)
+    assert "does not exist" in notification_manager.records[before].message
+
+
+def test_the_copied_command_gives_the_same_labels(qtbot, viewer, panel, path):
+    from qtpy.QtCore import Qt
+    from qtpy.QtWidgets import QApplication
+
+    from napari_bioseg.cli.app import app
+
+    viewer.dims.set_current_step(0, 2)
+    panel.view.where.current_check.setChecked(True)
+    panel.view.labels_form.set_values({"threshold": 0.7, "instances": True, "min_size": 5})
+    layer = segment(qtbot, panel)
+    qtbot.mouseClick(panel.view.copy_button, Qt.MouseButton.LeftButton)
+    words = shlex.split(QApplication.clipboard().text())
+    assert words[:3] == ["bioseg", "segment", str(path)]
+    app(words[1:], standalone_mode=False)
+    written = napari_bioseg.open_image(words[words.index("--out") + 1])
+    assert np.array_equal(np.asarray(written.labels[0].data), layer.data)
+    assert written.labels[0].translate == pytest.approx(tuple(layer.translate))
+
+
+def test_an_image_without_a_file_has_no_command(viewer, panel):
+    from napari_bioseg.core.errors import IncompatibleImageError
+
+    viewer.add_image(np.zeros((8, 9), np.uint8), name="flat")
+    with pytest.raises(IncompatibleImageError, match="not in a file"):
+        panel.command()
+
+
+def test_choices_are_remembered(qtbot, viewer, panel, make_panel):
+    panel.view.model.prefer("tiny3d")
+    panel.view.labels_form.set_values({"min_size": 4})
+    panel.view.resample_form.controls["resample"].inner.click()
+    segment(qtbot, panel)
+    assert load_settings().segment["model"] == "tiny3d"
+    again = make_panel(viewer)
+    assert again.view.model.card().name == "tiny3d"
+    assert again.view.labels_form.values()["min_size"] == 4
+    assert again.view.resample_form.values()["resample"] is False
+
+
+def test_damaged_settings_do_not_stop_the_panel(viewer, path, make_panel):
+    settings_file().parent.mkdir()
+    settings_file().write_text("segment: {threshold: high}\n")
+    add(viewer, path)
+    assert make_panel(viewer).view.labels_form.values()["threshold"] is None
+
+
+def test_unknown_axes_are_asked_for(qtbot, viewer, panel):
+    from qtpy.QtCore import Qt, QTimer
+    from qtpy.QtWidgets import QApplication
+
+    from napari_bioseg.widgets.axes_dialog import AxesDialog
+
+    viewer.add_image(np.zeros((3, 8, 9), np.uint8), name="bare")
+    assert panel.view.image.axes_button.isVisible()
+    assert not panel.view.segment_button.isEnabled()
+
+    def accept():
+        for widget in QApplication.topLevelWidgets():
+            if isinstance(widget, AxesDialog):
+                widget.accept()
+
+    QTimer.singleShot(200, accept)
+    qtbot.mouseClick(panel.view.image.axes_button, Qt.MouseButton.LeftButton)
+    assert not panel.view.image.axes_button.isVisible()
+    assert panel.view.segment_button.isEnabled()
+    assert panel.request().image.axes == "ZYX"
+
+
+def test_a_pixel_size_set_in_napari_is_seen(viewer, panel):
+    layer = viewer.add_image(np.zeros((8, 9), np.uint8), name="flat")
+    layer.units = ("um", "um")
+    layer.scale = (0.5, 0.25)
+    assert "0.5 × 0.25 µm" in panel.view.image.facts.text()
+
+
+def test_every_control_says_what_it_does(panel):
+    from qtpy.QtWidgets import QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox
+
+    def explained(widget):
+        while widget is not None and widget is not panel:
+            if widget.toolTip():
+                return True
+            widget = widget.parentWidget()
+        return False
+
+    controls = [
+        w for kind in (QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox) for w in panel.findChildren(kind)
+        if type(w).__name__ not in ("QScrollBar", "QComboBoxListView")
+    ]  # fmt: skip
+    assert len(controls) > 15
+    assert [w for w in controls if not explained(w)] == []
+
+
+def test_every_option_is_in_the_panel(panel):
+    from napari_bioseg.workflows.options import SegmentOptions
+
+    shown = {name for form in panel.view.forms for name in form.controls}
+    assert shown | {"model", "region", "channel"} == set(SegmentOptions.model_fields)
+
+
+def test_nothing_is_cut_off(panel):
+    panel.resize(panel.minimumSizeHint().width(), 500)
+    body = panel.view.scroll.widget()
+    assert body.minimumSizeHint().width() <= panel.view.scroll.viewport().width()
+    assert panel.minimumSizeHint().width() < 400
+
+
+def test_keys_work_while_the_panel_is_open(qtbot, viewer, panel):
+    from napari_bioseg.widgets.shortcuts import KEYS
+
+    keys = {str(k): action for k, action in viewer.keymap.items()}
+    assert set(KEYS.values()) <= set(keys)
+    with qtbot.waitSignal(panel.shown, timeout=WAIT):
+        keys[KEYS["preview"]](viewer)
+    for key in (KEYS["preview"], KEYS["segment"]):
+        assert any(key in b.text() for b in (panel.view.preview_button, panel.view.segment_button))
+
+
+def test_a_closed_panel_leaves_nothing_on_the_viewer(qtbot, viewer, tiny_zoo):
+    from napari_bioseg.widgets.segment_panel import SegmentPanel
+
+    panel = SegmentPanel(viewer)
+    assert viewer.keymap
+    with qtbot.waitSignal(panel.destroyed):
+        panel.deleteLater()
+    assert not viewer.keymap
+    viewer.add_image(np.zeros((8, 9)))
