@@ -11,7 +11,7 @@ from napari_bioseg.core.errors import DeviceError
 from napari_bioseg.core.image import image_from_array
 from napari_bioseg.core.job import Job
 from napari_bioseg.inference import PredictOptions, predict
-from napari_bioseg.inference.devices import has_bfloat16
+from napari_bioseg.models.devices import has_bfloat16
 from napari_bioseg.models.network import Network
 
 openvino_missing = pytest.mark.skipif(

@@ -193,6 +193,22 @@ def test_every_decoding_option_is_live(qtbot, panel, path):
     assert type(layer.colormap).__name__ == "CyclicLabelColormap"
 
 
+def test_touching_objects_are_cut_once_the_slider_rests(qtbot, viewer, panel, path):
+    panel.view.labels_form.set_values({"instances": True, "split": 0.9})
+    layer = segment(qtbot, panel)
+    plane = viewer.dims.current_step[0]
+    options = {"model": "tiny2d", "instances": True, "threshold": 0.4}
+    uncut = napari_bioseg.segment(path, **options).labels[plane]
+    cut = napari_bioseg.segment(path, **options, split=0.9).labels[...]
+    with qtbot.waitSignal(panel.tuner.plane_shown, timeout=WAIT):
+        panel.view.labels_form.controls["threshold"].move(0.4)
+    # A plane has its own numbers: what tells cut from uncut is how many objects there are.
+    assert len(np.unique(layer.data[plane])) == len(np.unique(uncut)) < len(np.unique(cut[plane]))
+    with qtbot.waitSignal(panel.tuner.settled, timeout=WAIT):
+        pass
+    assert np.array_equal(layer.data, cut)
+
+
 def test_painted_labels_are_never_overwritten(qtbot, viewer, panel):
     layer = segment(qtbot, panel)
     layer.data_setitem((np.array([0]), np.array([1]), np.array([2])), 7)

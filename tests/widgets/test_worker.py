@@ -154,7 +154,9 @@ def test_two_workers_leave_warnings_as_they_were(qtbot, parent):
     before = warnings.showwarning
     barrier = threading.Barrier(2, timeout=5)
     first, second = Task(lambda _job: barrier.wait(), parent), Task(lambda _job: barrier.wait(), parent)
-    with qtbot.waitSignals([first.finished, second.finished], timeout=10_000):
-        first.start()
-        second.start()
+    ended = []  # not waitSignals: a task is deleted once it has finished, and its signals with it
+    for task in (first, second):
+        task.finished.connect(lambda: ended.append(True))
+        task.start()
+    qtbot.waitUntil(lambda: len(ended) == 2, timeout=10_000)
     assert warnings.showwarning is before

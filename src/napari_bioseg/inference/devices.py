@@ -1,4 +1,4 @@
-"""Devices, their memory, and the threads of the processor."""
+"""Memory of the devices, and the threads of the processor."""
 
 from __future__ import annotations
 
@@ -7,31 +7,11 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
 
 import torch
 
-from napari_bioseg.core.errors import DeviceError
-
 _SHARE = 0.25  # of the free memory
 _MOST_BYTES = 3 * 2**30
-
-
-def choose_device(wanted: Literal["auto", "cpu", "cuda", "mps"]) -> str:
-    """Return ``"cuda"``, ``"mps"`` or ``"cpu"``.
-
-    Raises
-    ------
-    DeviceError
-        The device asked for is not here.
-    """
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if wanted == "auto":
-        return next(name for name, here in there.items() if here)
-    if not there[wanted]:
-        found = ", ".join(name for name, here in there.items() if here)
-        raise DeviceError(f"device {wanted!r}", "is not available on this machine", f"Use auto, or one of: {found}")
-    return wanted
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -60,13 +40,6 @@ def return_memory() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     if trim is not None:
         trim(0)
-
-
-def has_bfloat16(device: str) -> bool:
-    """Whether bfloat16 is fast here: without AVX-512 BF16 or AMX it is about a hundred times slower than float32."""
-    if device == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    return device == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def cores() -> int:

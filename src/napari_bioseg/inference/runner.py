@@ -15,10 +15,11 @@ import torch
 
 from napari_bioseg.core.errors import BiosegError, DeviceError
 from napari_bioseg.core.job import Job
-from napari_bioseg.inference.devices import choose_device, cores, has_bfloat16, is_out_of_memory
+from napari_bioseg.inference.devices import cores, is_out_of_memory
 from napari_bioseg.inference.engine import Engine, TorchEngine
 from napari_bioseg.inference.options import PredictOptions
 from napari_bioseg.inference.tiles import Span, Tile
+from napari_bioseg.models.devices import choose_device, has_bfloat16
 from napari_bioseg.models.model import Model
 
 _SMALLEST = 32  # edge of a tile below which halving it saves no memory worth the while

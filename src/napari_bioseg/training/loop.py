@@ -10,10 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from napari_bioseg.core.errors import DeviceError
+from napari_bioseg.core.errors import RecipeError
 from napari_bioseg.core.job import Job
+from napari_bioseg.models.devices import choose_device, has_bfloat16
 from napari_bioseg.models.network import Network
 from napari_bioseg.models.registry import build_network
+from napari_bioseg.models.zoo import load_model
 from napari_bioseg.runs import Run
 from napari_bioseg.tasks import TASKS, weighted_loss
 from napari_bioseg.training.augment import draw_patch
@@ -45,18 +47,19 @@ def fit(recipe: Recipe, run: Run, *, job: Job | None = None) -> Network:
 
     Raises
     ------
-    RecipeError, UnreadableFileError, IncompatibleImageError
+    RecipeError, UnreadableFileError, IncompatibleImageError, ModelNotFoundError
         Something that the recipe names is wrong.
     """
     job = job or Job()
-    device = torch.device(_device(recipe.device))
+    device = torch.device(choose_device(recipe.device))
+    mixed = recipe.precision == "bfloat16" and has_bfloat16(device.type)
     job.stage("Reading images")
     train = load_samples(recipe, ("train",))
     val = load_samples(recipe, ("val",)) if any(p.use == "val" for p in recipe.pairs) else []
     task, loss = TASKS.get(recipe.task), weighted_loss(recipe.losses)
 
     torch.manual_seed(recipe.seed)
-    network = build_network(recipe.architecture.name, recipe.architecture.arguments).to(device)
+    network = _first_network(recipe).to(device)
     network = network.to(  # type: ignore[call-overload]
         memory_format=torch.channels_last if len(recipe.patch) == 2 else torch.channels_last_3d
     )
@@ -80,7 +83,7 @@ def fit(recipe: Recipe, run: Run, *, job: Job | None = None) -> Network:
                     group["lr"] = learning_rate(step, total, recipe.warm_up, recipe.learning_rate)
                 image, target = (t.to(device) for t in coming.result())
                 coming = _prepare(pool, recipe, train, step + 1)
-                with torch.autocast(device.type, torch.bfloat16, enabled=_mixed(recipe, device)):
+                with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
                     logits = network(image)
                 value = task.loss(logits.float(), target, loss, recipe.output.activation)
                 optimiser.zero_grad(set_to_none=True)
@@ -109,6 +112,17 @@ def chosen_network(recipe: Recipe, folder: Path) -> Network:
     saved = torch.load(best if best.is_file() else folder / "last.pt", map_location="cpu", weights_only=True)
     network.load_state_dict(saved["average"])
     return network.eval()
+
+
+def _first_network(recipe: Recipe) -> Network:
+    network = build_network(recipe.architecture.name, recipe.architecture.arguments)
+    if recipe.continue_from:
+        start = load_model(recipe.continue_from)
+        if start.card.architecture != recipe.architecture:
+            problem = f"has another architecture than {recipe.name}"
+            raise RecipeError(recipe.continue_from, problem, "Give the recipe the architecture of that model's card")
+        network.load_state_dict(start.network.state_dict())
+    return network
 
 
 def _prepare(
@@ -146,20 +160,3 @@ def _score(recipe: Recipe, state: TrainingState, val: list[Sample]) -> float | N
 
 def _out_of_patience(recipe: Recipe, state: TrainingState) -> bool:
     return bool(recipe.patience) and state.best_epoch > 0 and state.epoch - state.best_epoch >= recipe.patience
-
-
-def _mixed(recipe: Recipe, device: torch.device) -> bool:
-    # bfloat16 on a CPU without the instructions for it is a hundred times slower (libraries.md, 2g).
-    able = device.type != "cpu" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-    return recipe.precision == "bfloat16" and able and device.type != "mps"
-
-
-def _device(name: str) -> str:
-    here = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if name == "auto":
-        return next(d for d in ("cuda", "mps", "cpu") if here[d])
-    if not here.get(name, False):
-        raise DeviceError(
-            name, "is no device of this machine", f"Choose one of: {', '.join(d for d in here if here[d])}"
-        )
-    return name

@@ -69,6 +69,7 @@ class Recipe(Options):
     card: CardText
     task: str = "semantic"
     architecture: ArchitectureSpec
+    continue_from: str | None = Field(None, description="Model to begin with, by name or folder; none: random weights")
     input: InputSpec
     output: OutputSpec = OutputSpec()
     classes: tuple[ClassInfo, ...]
@@ -101,7 +102,7 @@ class Recipe(Options):
     metrics: tuple[str, ...] = Field(("dice",), description="Metrics reported on the test pairs")
     patience: int = Field(0, description="Epochs without a better validation after which it stops; 0: never")
     seed: int = 0
-    device: str = "auto"
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:

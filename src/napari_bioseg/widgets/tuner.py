@@ -1,4 +1,7 @@
-"""Live re-tuning: the plane on screen at once, the whole volume after it, the network never."""
+"""Live re-tuning: the plane on screen at once, the whole volume after it, the network never.
+
+Cutting touching objects takes longer than a frame: while a slider moves they are shown uncut, once it rests cut.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ class Tuner(QObject):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(SETTLE_MS)
-        self._timer.timeout.connect(self._start_volume)
+        self._timer.timeout.connect(self._at_rest)
 
     @property
     def pending(self) -> SegmentOptions | None:
@@ -67,7 +70,7 @@ class Tuner(QObject):
         if not is_edited(self.layer):
             dress(self.layer, options, result.segmentation.prediction.classes)
             if self._plane is None:
-                self._start_plane(result, options)
+                self._start_plane(result, options, _uncut(options))
 
     def finish(self) -> None:
         """Decode what is pending to its end, whatever is tuned next."""
@@ -90,7 +93,14 @@ class Tuner(QObject):
         present = self.layer is not None and self.layer in self._viewer.layers
         return result_of(self.layer) if present else None
 
-    def _start_plane(self, result: Result, options: SegmentOptions) -> None:
+    def _at_rest(self) -> None:
+        result, options = self._result(), self._wanted
+        cuts = options is not None and options != _uncut(options)
+        if result is not None and options is not None and cuts and self._plane is None and not is_edited(self.layer):
+            self._start_plane(result, options, options)
+        self._start_volume()
+
+    def _start_plane(self, result: Result, options: SegmentOptions, shown: SegmentOptions) -> None:
         displayed = tuple(self._viewer.dims.displayed)
         if displayed != (self._viewer.dims.ndim - 2, self._viewer.dims.ndim - 1):
             return  # a cut along depth, or 3-D: the volume follows
@@ -98,7 +108,7 @@ class Tuner(QObject):
         plane = current_position(self._viewer, layer)[:-2]
 
         def work(_job: Job) -> None:
-            labels = decode_plane_again(result, options, plane)
+            labels = decode_plane_again(result, shown, plane)
             if not is_edited(layer):
                 data[plane] = labels
 
@@ -113,7 +123,7 @@ class Tuner(QObject):
         self._plane = None
         result = self._result()
         if self._wanted is not None and self._wanted != options and result is not None and not is_edited(layer):
-            self._start_plane(result, self._wanted)
+            self._start_plane(result, self._wanted, _uncut(self._wanted))
 
     def _plane_over(self) -> None:
         if self._plane is self.sender():
@@ -149,3 +159,7 @@ class Tuner(QObject):
         if self._volume is self.sender():
             self._volume = None
         self.working.emit(self._volume is not None)
+
+
+def _uncut(options: SegmentOptions) -> SegmentOptions:
+    return options.model_copy(update={"split": 0.0})

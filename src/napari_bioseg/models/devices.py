@@ -1,0 +1,35 @@
+"""Which device a network runs on, and whether bfloat16 is fast there."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+from napari_bioseg.core.errors import DeviceError
+
+
+def choose_device(wanted: Literal["auto", "cpu", "cuda", "mps"]) -> str:
+    """Return ``"cuda"``, ``"mps"`` or ``"cpu"``.
+
+    Raises
+    ------
+    DeviceError
+        The device asked for is not here.
+    """
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if wanted == "auto":
+        return next(name for name, here in there.items() if here)
+    if not there[wanted]:
+        found = ", ".join(name for name, here in there.items() if here)
+        raise DeviceError(f"device {wanted!r}", "is not available on this machine", f"Use auto, or one of: {found}")
+    return wanted
+
+
+def has_bfloat16(device: str) -> bool:
+    """Whether bfloat16 is fast here: without AVX-512 BF16 or AMX it is slower than float32, up to a hundred times."""
+    if device == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    # oneDNN says yes wherever it can imitate bfloat16, on any AVX-512; the processor alone says what it computes in.
+    able = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return device == "cpu" and able and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
