@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
+import threading
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,3 +62,48 @@ def tiny_zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         write_model(folder / card.name, card, network, "# tiny\n")
     monkeypatch.setenv("BIOSEG_MODELS", str(folder))
     return folder
+
+
+@pytest.fixture
+def downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("BIOSEG_DOWNLOADS", str(tmp_path / "downloads"))
+    return tmp_path / "downloads"
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A folder, and the address at which a server on loopback shows it."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    handler = partial(type("Quiet", (SimpleHTTPRequestHandler,), {"log_message": lambda *_: None}), directory=folder)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield folder, f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def public_planes() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 255, (3, 300, 400), dtype=np.uint8)
+
+
+@pytest.fixture
+def public_image(served: tuple[Path, str], public_planes: np.ndarray) -> Any:
+    """A public image whose archive lies on a server on loopback."""
+    import tifffile
+
+    from napari_bioseg.io import PUBLIC_IMAGES
+
+    folder, address = served
+    with zipfile.ZipFile(folder / "set.zip", "w") as file:
+        for z in (2, 0, 1):
+            plane = io.BytesIO()
+            tifffile.imwrite(plane, public_planes[z], photometric="minisblack")
+            file.writestr(f"top/stack1/raw/{z:02}.tif", plane.getvalue())
+        file.writestr("top/stack1/raw/../../../../outside.tif", plane.getvalue())
+        file.writestr("top/readme.txt", "words")
+    sha256 = hashlib.sha256((folder / "set.zip").read_bytes()).hexdigest()
+    return replace(PUBLIC_IMAGES["drosophila-vnc"], url=f"{address}/set.zip", sha256=sha256, planes="*/raw/0?.tif")

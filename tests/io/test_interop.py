@@ -56,8 +56,11 @@ def test_ome_zarr_models_validates_image_and_labels(store: Path) -> None:
     assert colors == {"classes": [0, 1, 2], "instances": []}
 
 
+@pytest.mark.gui
 def test_napari_ome_zarr_opens_all_layers(store: Path) -> None:
-    reader = pytest.importorskip("napari_ome_zarr").napari_get_reader(str(store))
+    from napari_ome_zarr import napari_get_reader
+
+    reader = napari_get_reader(str(store))
     layers = reader(str(store))
     kinds = [kind for _, _, kind in layers]
     assert kinds.count("labels") == 2

@@ -4,6 +4,7 @@
     ├── UnreadableFileError     (OSError)          a file is missing, truncated, corrupt or foreign
     ├── UnknownAxesError        (ValueError)       a file does not say what its axes are
     ├── UnwritableFileError     (OSError)          a result cannot be saved where it was asked for
+    ├── DownloadError           (OSError)          what the user asked to download did not come, or not as it should
     ├── ModelNotFoundError      (LookupError)      no model of that name in the zoo
     ├── BrokenModelError        (ValueError)       a model folder that does not hold what its card says
     ├── IncompatibleImageError  (ValueError)       this model cannot take this image
@@ -70,6 +71,10 @@ class UnknownAxesError(BiosegError, ValueError):
 
 class UnwritableFileError(BiosegError, OSError):
     """A result cannot be saved where it was asked for."""
+
+
+class DownloadError(BiosegError, OSError):
+    """A download that the user asked for did not come, or is not what it should be."""
 
 
 class ModelNotFoundError(BiosegError, LookupError):

@@ -11,16 +11,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_bioseg.io.omezarr_writer import LabelsToWrite, add_labels, write_ome_zarr
     from napari_bioseg.io.opening import can_open, list_series, open_image
+    from napari_bioseg.io.public import PUBLIC_IMAGES, PublicImage, open_public_image
     from napari_bioseg.io.raw import SeriesInfo
     from napari_bioseg.io.tiff_writer import write_image_tiff, write_labels_tiff
 
 __all__ = [
+    "PUBLIC_IMAGES",
     "LabelsToWrite",
+    "PublicImage",
     "SeriesInfo",
     "add_labels",
     "can_open",
     "list_series",
     "open_image",
+    "open_public_image",
     "write_image_tiff",
     "write_labels_tiff",
     "write_ome_zarr",
@@ -28,11 +32,14 @@ __all__ = [
 
 _HOME = {
     "LabelsToWrite": "omezarr_writer",
+    "PUBLIC_IMAGES": "public",
+    "PublicImage": "public",
     "SeriesInfo": "raw",
     "add_labels": "omezarr_writer",
     "can_open": "opening",
     "list_series": "opening",
     "open_image": "opening",
+    "open_public_image": "public",
     "write_image_tiff": "tiff_writer",
     "write_labels_tiff": "tiff_writer",
     "write_ome_zarr": "omezarr_writer",

@@ -50,8 +50,8 @@ def open_path(viewer: Any, path: Path, axes: str | None = None) -> Task:
         if chosen is not None:
             open_path(viewer, path, chosen)
 
-    task = Task(_reading(path, axes), _owner(), expected=(UnknownAxesError,) if axes is None else ())
-    task.succeeded.connect(lambda layers: _add(viewer, layers))
+    task = Task(_reading(path, axes), owner(), expected=(UnknownAxesError,) if axes is None else ())
+    task.succeeded.connect(lambda layers: add_layers(viewer, layers))
     task.failed.connect(answer)
     return task.start()
 
@@ -63,10 +63,12 @@ def _reading(path: Path, axes: str | None) -> Callable[[Job], list[LayerData]]:
     return read
 
 
-def _add(viewer: Any, layers: list[LayerData]) -> None:
+def add_layers(viewer: Any, layers: list[LayerData]) -> None:
+    """Add layers that a reader made."""
     for data, attributes, kind in layers:
         getattr(viewer, f"add_{kind}")(data, **attributes)
 
 
-def _owner() -> Any:
+def owner() -> Any:
+    """Return what a task that belongs to no panel ends with: the window, or else the application."""
     return QApplication.activeWindow() or QApplication.instance()
