@@ -1,0 +1,217 @@
+"""Scores of detected boxes: average precision, F1 of centres, errors of counts, and intervals for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial import cKDTree
+
+from napari_bioseg.core.boxes import Boxes
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+IOUS = tuple(round(0.5 + 0.05 * i, 2) for i in range(10))
+"""Thresholds of mAP50-95 (Lin et al., COCO, ECCV 2014)."""
+
+_RECALLS = np.linspace(0, 1, 101)
+_FAR = 1e6
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Precision against recall.
+
+    Attributes
+    ----------
+    confidence, precision, recall : ndarray
+        At each found box, the surest first.
+    """
+
+    confidence: Floats
+    precision: Floats
+    recall: Floats
+
+    @property
+    def average_precision(self) -> float:
+        """Mean of the best precision at 101 recalls, as COCO defines it; 0 when nothing was found."""
+        if not len(self.recall):
+            return 0.0
+        best = np.maximum.accumulate(self.precision[::-1])[::-1]
+        at = np.searchsorted(self.recall, _RECALLS, side="left")
+        return float(np.where(at < len(best), best[np.minimum(at, len(best) - 1)], 0.0).mean())
+
+
+def iou_pairs(one: Boxes, other: Boxes, least: float = 0.0) -> tuple[Integers, Integers, Floats]:
+    """Return which boxes overlap, and how much: indices into both, and intersection over union above `least`.
+
+    Only boxes of one frame and plane are compared; neighbours are found by a tree, so that thousands of small boxes
+    cost milliseconds, not their square.
+    """
+    if not len(one) or not len(other):
+        return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
+    # Centres that are further apart than both half sides cannot overlap; frames and planes lie far apart.
+    reach = (one.size.max() + other.size.max()) / 2
+    trees = [
+        cKDTree(np.column_stack((b.centre, b.frame * (2 * reach + 1), b.z * (2 * reach + 1)))) for b in (one, other)
+    ]
+    near = trees[0].sparse_distance_matrix(trees[1], reach, p=np.inf, output_type="ndarray")
+    i, j = near["i"].astype(np.int64), near["j"].astype(np.int64)
+    a, b = one.corners[i], other.corners[j]
+    sides = np.clip(np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2]), 0, None)
+    common = sides.prod(axis=1)
+    union = one.size[i].prod(axis=1) + other.size[j].prod(axis=1) - common
+    iou = np.divide(common, union, out=np.zeros_like(common), where=union > 0)
+    kept = iou > least
+    return i[kept], j[kept], iou[kept]
+
+
+def precision_recall(found: Boxes, truth: Boxes, iou: float = 0.5) -> Curve:
+    """Return the curve of found boxes; each takes the true box it overlaps most, of those not yet taken.
+
+    The surest box chooses first (Everingham et al., PASCAL VOC, IJCV 88:303, 2010).
+
+    Parameters
+    ----------
+    found, truth : Boxes
+        Of any number of frames.
+    iou : float
+        Overlap from which a box counts as found.
+    """
+    order = np.argsort(-found.confidence, kind="stable")
+    found = found[order]
+    i, j, overlap = iou_pairs(found, truth, iou - 1e-9)
+    hit = np.zeros(len(found), bool)
+    taken = np.zeros(len(truth), bool)
+    for k in np.lexsort((-overlap, i)):
+        if not hit[i[k]] and not taken[j[k]]:
+            hit[i[k]] = taken[j[k]] = True
+    right = np.cumsum(hit)
+    recall = right / max(len(truth), 1)
+    return Curve(found.confidence, right / np.arange(1, len(found) + 1), recall)
+
+
+def mean_average_precision(found: Boxes, truth: Boxes, ious: Sequence[float] = IOUS) -> float:
+    """Return the mean over overlaps of the average precision: mAP50-95 by default."""
+    return float(np.mean([precision_recall(found, truth, iou).average_precision for iou in ious]))
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Found and true centres, matched one to one.
+
+    Attributes
+    ----------
+    found, truth : ndarray of int64
+        Indices of the matched ones.
+    n_found, n_truth : int
+        How many there are in all.
+    """
+
+    found: Integers
+    truth: Integers
+    n_found: int
+    n_truth: int
+
+    @property
+    def precision(self) -> float:
+        """Share of the found ones that are true; 1 when nothing was found."""
+        return len(self.found) / self.n_found if self.n_found else 1.0
+
+    @property
+    def recall(self) -> float:
+        """Share of the true ones that were found; 1 when there are none."""
+        return len(self.truth) / self.n_truth if self.n_truth else 1.0
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of both; 1 when there is nothing to find and nothing was found."""
+        total = self.n_found + self.n_truth
+        return 2 * len(self.found) / total if total else 1.0
+
+
+def match_centres(found: Boxes, truth: Boxes, radius: float) -> Matches:
+    """Match centres that are at most `radius` pixels apart: as many as possible, then as near as possible.
+
+    By the Hungarian method (Kuhn, Nav. Res. Logist. Q. 2:83, 1955), frame by frame and plane by plane.
+    """
+    pairs = []
+    for frame, z in {*zip(truth.frame.tolist(), truth.z.tolist(), strict=True)}:
+        mine = np.flatnonzero((found.frame == frame) & (found.z == z))
+        theirs = np.flatnonzero((truth.frame == frame) & (truth.z == z))
+        if not len(mine):
+            continue
+        apart = np.linalg.norm(found.centre[mine][:, None] - truth.centre[theirs], axis=2)
+        cost = np.where(apart <= radius, apart, _FAR)
+        i, j = linear_sum_assignment(cost)
+        near = cost[i, j] < _FAR
+        pairs.append((mine[i[near]], theirs[j[near]]))
+    i, j = (np.concatenate([p[k] for p in pairs]) if pairs else np.empty(0, np.int64) for k in (0, 1))
+    return Matches(i, j, len(found), len(truth))
+
+
+def f1_at(found: Boxes, truth: Boxes, radius: float) -> float:
+    """Return the F1 of centres matched within `radius` pixels."""
+    return match_centres(found, truth, radius).f1
+
+
+def f1_integral(found: Boxes, truth: Boxes, largest: float = 3.0, steps: int = 13) -> float:
+    """Return the mean F1 over radii from 0 to `largest` pixels: 1 is all found, and exactly in place."""
+    radii = np.linspace(0, largest, steps)
+    return float(np.trapezoid([f1_at(found, truth, r) for r in radii], radii) / largest)
+
+
+def count_error(found: Boxes, truth: Boxes) -> float:
+    """Return the mean over frames of ``|found - true| / max(true, 1)``; frames are those that either has."""
+    places = {*zip(truth.frame.tolist(), truth.z.tolist(), strict=True)}
+    places |= {*zip(found.frame.tolist(), found.z.tolist(), strict=True)}
+    errors = []
+    for frame, z in places:
+        mine = int(((found.frame == frame) & (found.z == z)).sum())
+        theirs = int(((truth.frame == frame) & (truth.z == z)).sum())
+        errors.append(abs(mine - theirs) / max(theirs, 1))
+    return float(np.mean(errors)) if errors else 0.0
+
+
+def bootstrap_interval(
+    score: Callable[[Boxes, Boxes], float],
+    found: Boxes,
+    truth: Boxes,
+    *,
+    level: float = 0.95,
+    repeats: int = 200,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Return an interval of a score by drawing frames with replacement (Efron, Ann. Stat. 7:1, 1979).
+
+    Parameters
+    ----------
+    score : callable
+        Of found and true boxes.
+    found, truth : Boxes
+        Frames are told apart by `Boxes.frame`.
+    level : float
+        Share of the repeats that the interval holds.
+    repeats, seed : int
+    """
+    frames = np.unique(np.concatenate((found.frame, truth.frame)))
+    parts = {t: (found[found.frame == t], truth[truth.frame == t]) for t in frames.tolist()}
+    rng = np.random.default_rng(seed)
+    scores = []
+    for _ in range(repeats if len(frames) else 0):
+        drawn = rng.choice(frames, len(frames)).tolist()
+        # A frame drawn twice is two frames.
+        both = [[_moved(parts[t][k], i) for i, t in enumerate(drawn)] for k in (0, 1)]
+        scores.append(score(Boxes.joined(both[0]), Boxes.joined(both[1])))
+    if not scores:
+        return float("nan"), float("nan")
+    low, high = np.quantile(scores, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def _moved(boxes: Boxes, frame: int) -> Boxes:
+    return Boxes.of(boxes.centre, boxes.size, frame=frame, z=boxes.z, confidence=boxes.confidence, hand=boxes.hand)
