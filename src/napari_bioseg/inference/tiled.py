@@ -26,6 +26,7 @@ from napari_bioseg.inference.runner import Runner
 from napari_bioseg.inference.source import Source, grey_values
 from napari_bioseg.inference.tiles import Span, Tile
 from napari_bioseg.models import refusal
+from napari_bioseg.tasks import TASKS
 
 if TYPE_CHECKING:
     import zarr
@@ -91,8 +92,9 @@ def predict(
     budget = free_bytes(runner.device) // (bytes_per_pixel(model.network) * runner.workers)
     plan = plan.with_tiles(min(budget, _MOST_PIXELS[len(model.axes)]), options.tile)
     source = Source(data, axes, model.axes, plan.grid, model.card.input.normalisation)
-    classes = len(model.card.classes) + (model.card.output.activation == "softmax")
-    shape = (classes, *(span.length for span in plan.box))
+    task, values = TASKS.get(model.card.task), tuple(c.value for c in model.card.classes)
+    channels = task.channels(values, model.card.output.activation)
+    shape = (channels, *(span.length for span in plan.box))
     out = create_array(store, shape, (1, *plan.chunk_shape), "float16")
     with runner:
         done = _run(plan, lambda tile: runner.compute(tile, _work(plan, source)), out, job, runner.workers + 1)

@@ -21,6 +21,6 @@ def build_network(name: str, arguments: dict[str, Any]) -> Network:
     RecipeError
         No such architecture.
     """
-    from napari_bioseg.models import unet  # noqa: F401 - registers itself
+    from napari_bioseg.models import unet, yolo  # noqa: F401 - they register themselves
 
     return ARCHITECTURES.get(name)(**arguments)

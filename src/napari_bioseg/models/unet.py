@@ -45,6 +45,8 @@ class UNet(Network):
         Channel dropout at the coarsest level (Tompson et al. 2015).
     """
 
+    head_margin = 0  # pixels that the head looks to each side
+
     def __init__(
         self,
         *,
@@ -72,7 +74,7 @@ class UNet(Network):
         self.decoder = nn.ModuleList(
             _block(dims, 2 * w, w, k) for w, k in zip(widths[:-1], self.kernels[:-1], strict=True)
         )
-        self.head = _CONV[dims](widths[0], out_channels, 1)
+        self.head: nn.Module = _CONV[dims](widths[0], out_channels, 1)
 
     @property
     def stride(self) -> tuple[int, ...]:
@@ -101,7 +103,8 @@ class UNet(Network):
     def _reach(self, axis: int) -> int:
         period = self.stride[axis]
         # Pooling makes the reach depend on the position within one period: take the worst.
-        spans = [(p, *self._decoder_input(axis, 0, p, p)) for p in range(period)]
+        m = self.head_margin
+        spans = [(p, *self._decoder_input(axis, 0, p - m, p + m)) for p in range(period)]
         return max(max(p - low, high - p) for p, low, high in spans)
 
     def _decoder_input(self, axis: int, level: int, low: int, high: int) -> tuple[int, int]:

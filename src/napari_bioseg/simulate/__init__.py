@@ -1,6 +1,7 @@
 """Seeded images with an exact ground truth: for samples, tests and training."""
 
 from napari_bioseg.simulate.em import em_membranes
+from napari_bioseg.simulate.emccd import emccd_frames, vesicle_scene
 from napari_bioseg.simulate.phase import phase_contrast_cells
 from napari_bioseg.simulate.samples import SAMPLES, sample
 from napari_bioseg.simulate.two_photon import Optics
@@ -10,8 +11,10 @@ __all__ = [
     "SAMPLES",
     "Optics",
     "em_membranes",
+    "emccd_frames",
     "phase_contrast_cells",
     "sample",
+    "vesicle_scene",
     "vessel_image_from_mask",
     "vessel_tree",
 ]

@@ -283,6 +283,43 @@ def true_boxes(particles: Particles, shape: tuple[int, int], *, frame: int = 0) 
     return Boxes.of(particles.centre[inside], np.stack((side, side), axis=1), frame=frame)
 
 
+SCENES: dict[str, Vesicles] = {
+    "moderate": Vesicles(),
+    "dim": Vesicles(photons=(110.0, 0.4), background=6.0, haze=0.35),
+    "crowded": Vesicles(density=3.0, clusters=0.3, pairs=1.5, pair_distance=(1.5, 4.0), photons=(180.0, 0.5)),
+}
+"""Scenes to test on, harder one way each."""
+
+
+def vesicle_scene(
+    shape: tuple[int, int, int] = (1, 128, 128), seed: int = 0, *, scene: str = "any"
+) -> tuple[npt.NDArray[np.uint16], Boxes]:
+    """Return frames as a microscope might give them, and the true boxes; ``Boxes.z`` is the frame.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        ``(T, Y, X)``.
+    seed : int
+    scene : str
+        A key of `SCENES`; or ``"any"``, which draws vesicles and camera anew for each seed.
+
+    Raises
+    ------
+    LookupError
+        There is no such scene.
+    """
+    shape = (shape[0], shape[1], shape[2])  # a recipe gives a list
+    if scene == "any":
+        rng = np.random.default_rng((seed, 1))
+        frames, boxes = emccd_frames(shape, 0.1, seed, vesicles=random_vesicles(rng), camera=random_camera(rng))
+    elif scene in SCENES:
+        frames, boxes = emccd_frames(shape, 0.1, seed, vesicles=SCENES[scene])
+    else:
+        raise LookupError(f"no scene {scene!r}; there are any, {', '.join(SCENES)}")
+    return frames, Boxes.of(boxes.centre, boxes.size, z=boxes.frame)
+
+
 def random_vesicles(rng: np.random.Generator, pixel_size: float = 0.1) -> Vesicles:
     """Draw a scene over the range met in practice: sparse to crowded, dim to bright, sharp to blurred."""
 
@@ -296,7 +333,7 @@ def random_vesicles(rng: np.random.Generator, pixel_size: float = 0.1) -> Vesicl
     return Vesicles(
         density=log_uniform(0.3, 4),
         diameter=(log_uniform(0.05, 4) * psf, rng.uniform(0.1, 0.5)),
-        photons=(log_uniform(4, 40) * float(noise), rng.uniform(0.05, 0.6)),
+        photons=(log_uniform(7, 60) * float(noise), rng.uniform(0.05, 0.6)),
         psf=psf,
         shape="airy" if rng.random() < 0.2 else "gaussian",
         defocus=rng.uniform(0, 0.6),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
@@ -30,9 +29,7 @@ class Task(Protocol):
     def loss(self, logits: Tensor, target: Tensor, loss: Loss, activation: str) -> Tensor:
         """Return the loss of ``(N, K, *space)`` logits against ``(N, *space)`` targets."""
 
-    def score(
-        self, metric: str, probabilities: npt.NDArray[Any], target: npt.NDArray[np.int16], decision: Decision
-    ) -> float:
+    def score(self, metric: str, probabilities: npt.NDArray[Any], target: Any, decision: Decision) -> float:
         """Return one figure for ``(K, *space)`` probabilities against ``(*space)`` targets; higher is better."""
 
 

@@ -47,12 +47,12 @@ def draw_patch(
         Int64 ``(*patch)``, -1 where the truth is not known.
     """
     size = (1, *patch)[-3:]
-    centre = _inside(_centre(sample.target, foreground, generator), size, sample.target.shape)
+    centre = _inside(_centre(sample.labels, foreground, generator), size, sample.labels.shape)
     reach = math.ceil(_MARGIN * max(size[1:]) / 2 * (1 + options.zoom)) + math.ceil(options.elastic)
     window = _window(sample, centre, size[0], reach)
     image, target = _bend(*window, size, options, generator)
     image, target = _flip(image, target, options, generator)
-    image = _tone(image, options, generator)
+    image = change_tone(image, options, generator)
     return image.reshape(1, *patch), target.reshape(patch)
 
 
@@ -83,7 +83,7 @@ def _window(sample: Sample, centre: tuple[int, ...], depth: int, reach: int) -> 
     rows = [np.arange(centre[0] - depth // 2, centre[0] - depth // 2 + depth)]
     rows += [np.arange(c - reach, c + reach) for c in centre[1:]]
     index = np.ix_(*(_mirror(r, m) for r, m in zip(rows, sample.image.shape, strict=True)))
-    target = sample.target[index].astype(np.int64)
+    target = sample.labels[index].astype(np.int64)
     for axis, (r, m) in enumerate(zip(rows, sample.image.shape, strict=True)):
         outside = (r < 0) | (r >= m)
         target[(slice(None),) * axis + (outside,)] = _IGNORED
@@ -131,7 +131,7 @@ def _flip(image: Tensor, target: Tensor, options: Augmentation, generator: torch
     return image, target
 
 
-def _tone(image: Tensor, options: Augmentation, generator: torch.Generator) -> Tensor:
+def change_tone(image: Tensor, options: Augmentation, generator: torch.Generator) -> Tensor:
     """Blur, change grey values and add noise, in the order in which a microscope would."""
     if options.blur and _integer(generator, 2):
         image = _blur(image, _uniform(generator, 0, options.blur))

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.core.errors import RecipeError
 from napari_bioseg.core.job import Job
 from napari_bioseg.models.devices import choose_device, has_bfloat16
@@ -19,6 +20,7 @@ from napari_bioseg.models.zoo import load_model
 from napari_bioseg.runs import Run
 from napari_bioseg.tasks import TASKS, weighted_loss
 from napari_bioseg.training.augment import draw_patch
+from napari_bioseg.training.box_patches import draw_box_patch
 from napari_bioseg.training.pairs import Sample, load_samples
 from napari_bioseg.training.recipe import Recipe
 from napari_bioseg.training.schedule import Average, learning_rate
@@ -132,17 +134,22 @@ def _prepare(
 
 
 def draw_batch(recipe: Recipe, samples: list[Sample], step: int) -> tuple[Tensor, Tensor]:
-    """Return images ``(N, 1, *patch)`` and targets ``(N, *patch)`` of one step; the step alone decides them."""
+    """Return images ``(N, 1, *patch)`` and targets of one step; the step alone decides them.
+
+    Targets are ``(N, *patch)`` classes, or for boxes the ``(N, 6, *patch)`` of `tasks.detection.encode`.
+    """
     patches = []
-    real = [s for s in samples if s.group != "simulated"]
-    made = [s for s in samples if s.group == "simulated"]
+    makers = {spec.group for spec in recipe.simulated}
+    real = [s for s in samples if s.group not in makers]
+    made = [s for s in samples if s.group in makers]
     for i in range(recipe.batch):
         generator = torch.Generator().manual_seed((recipe.seed * 1_000_003 + step) * 1009 + i)
         choice = torch.rand(3, generator=generator).tolist()
-        pool = made if made and choice[0] < recipe.simulated_share else real
+        pool = made if made and (not real or choice[0] < recipe.simulated_share) else real
         sample = _pick(pool, choice[1], recipe.draw)
         foreground = choice[2] < recipe.foreground_share
-        patches.append(draw_patch(sample, recipe.patch, recipe.augmentation, foreground, generator))
+        draw = draw_box_patch if isinstance(sample.target, Boxes) else draw_patch
+        patches.append(draw(sample, recipe.patch, recipe.augmentation, foreground, generator))
     images, targets = zip(*patches, strict=True)
     return torch.stack(images), torch.stack(targets)
 

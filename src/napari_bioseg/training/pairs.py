@@ -12,6 +12,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from napari_bioseg import simulate
+from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.core.errors import IncompatibleImageError, RecipeError
 from napari_bioseg.core.image import Image
 from napari_bioseg.io import open_image
@@ -30,20 +31,34 @@ class Sample:
     ----------
     image : ndarray
         Normalised float32, ``(Z, Y, X)``; a 2-D image has one plane.
-    target : ndarray
-        Class of each pixel, int16 ``(Z, Y, X)``; -1 where it is not known.
+    target : ndarray or Boxes
+        Class of each pixel, int16 ``(Z, Y, X)``, -1 where it is not known; or boxes, whose ``z`` is the plane.
     group, use : str
-        As in the recipe; ``"simulated"`` for made ones.
+        As in the recipe.
     """
 
     image: npt.NDArray[np.float32]
-    target: npt.NDArray[np.int16]
+    target: npt.NDArray[np.int16] | Boxes
     group: str
     use: str
 
+    @property
+    def boxes(self) -> Boxes:
+        """The target, where it is boxes."""
+        if not isinstance(self.target, Boxes):
+            raise TypeError("the truth of this sample is labels, not boxes")
+        return self.target
+
+    @property
+    def labels(self) -> npt.NDArray[np.int16]:
+        """The target, where it is labels."""
+        if isinstance(self.target, Boxes):
+            raise TypeError("the truth of this sample is boxes, not labels")
+        return self.target
+
 
 def load_samples(recipe: Recipe, uses: tuple[str, ...]) -> list[Sample]:
-    """Load the pairs whose use is among `uses`; made volumes come with ``"train"``.
+    """Load the pairs, and make the volumes, whose use is among `uses`.
 
     Raises
     ------
@@ -53,10 +68,9 @@ def load_samples(recipe: Recipe, uses: tuple[str, ...]) -> list[Sample]:
         No pair is left, or a generator does not exist.
     """
     samples = [_load_pair(recipe, pair) for pair in recipe.pairs if pair.use in uses]
+    samples += [s for spec in recipe.simulated if spec.use in uses for s in simulate_samples(recipe, spec)]
     if not samples:
         raise RecipeError(recipe.name, f"has no pair for {'/'.join(uses)}", "Mark some pairs with this use")
-    if "train" in uses:
-        samples += [s for spec in recipe.simulated for s in _simulate(recipe, spec)]
     return samples
 
 
@@ -82,18 +96,20 @@ def _load_pair(recipe: Recipe, pair: Pair) -> Sample:
 
 def prepare(
     grey: npt.NDArray[Any],
-    target: npt.NDArray[np.int16],
+    target: npt.NDArray[Any] | Boxes,
     pixel_size: dict[str, float | None],
     spec: InputSpec,
     *,
     group: str,
     use: str,
 ) -> Sample:
-    """Normalise ``(Z, Y, X)`` grey values and bring both arrays to the pixel size that `spec` asks for."""
+    """Normalise ``(Z, Y, X)`` grey values, and bring image and labels to the pixel size that `spec` asks for."""
     if spec.normalisation.scope == "volume":
         image = apply_normalisation(grey, *spec.normalisation.fit(grey))
     else:
         image = np.stack([apply_normalisation(plane, *spec.normalisation.fit(plane)) for plane in grey])
+    if isinstance(target, Boxes):
+        return Sample(image, target, group, use)
     zoom = [_zoom(pixel_size.get(axis), spec.pixel_size.get(axis)) for axis in "ZYX"]
     if any(z != 1 for z in zoom):
         image, target = _resize(image, zoom), _resize_target(target, zoom)
@@ -138,7 +154,14 @@ def _classes(values: npt.NDArray[Any], mapping: dict[int, int]) -> npt.NDArray[n
     return target
 
 
-def _simulate(recipe: Recipe, spec: Simulated) -> list[Sample]:
+def simulate_samples(recipe: Recipe, spec: Simulated) -> list[Sample]:
+    """Make the images of one entry of a recipe.
+
+    Raises
+    ------
+    RecipeError
+        No such generator.
+    """
     generator = getattr(simulate, spec.generator, None)
     if spec.generator not in simulate.__all__ or generator is None:
         raise RecipeError(
@@ -147,6 +170,8 @@ def _simulate(recipe: Recipe, spec: Simulated) -> list[Sample]:
     made = []
     for i in range(spec.count):
         image, truth = generator(seed=spec.seed + i, **spec.arguments)
+        if not isinstance(truth, Boxes):
+            truth = (truth > 0).astype(np.int16)
         # Made at the model's own pixel size, so nothing is resized.
-        made.append(prepare(image, (truth > 0).astype(np.int16), {}, recipe.input, group="simulated", use="train"))
+        made.append(prepare(image, truth, {}, recipe.input, group=spec.group, use=spec.use))
     return made

@@ -32,6 +32,8 @@ class Simulated(Options):
     count: int = Field(description="How many volumes")
     arguments: dict[str, Any] = Field(default_factory=dict)
     seed: int = 0
+    use: Literal["train", "val", "test"] = "train"
+    group: str = "simulated"
 
 
 class Augmentation(Options):
@@ -74,7 +76,7 @@ class Recipe(Options):
     output: OutputSpec = OutputSpec()
     classes: tuple[ClassInfo, ...]
     root: str = Field("../shared/data", description="Folder of the data; BIOSEG_DATA overrides the default")
-    pairs: tuple[Pair, ...]
+    pairs: tuple[Pair, ...] = ()
     label_values: dict[int, int] = Field(
         default_factory=dict,
         description="Value in the label files: class (0 background, -1 ignored); empty: as they are",

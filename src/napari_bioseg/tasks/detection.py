@@ -1,0 +1,175 @@
+"""Detection: each object is a box around its centre, found at every pixel without anchors.
+
+The network gives five maps of the size of the image: how likely a pixel is the centre of an object, and from there
+the offset of the centre and the sides of the box. Objects as points and the focal loss of their map follow CenterNet
+(Zhou, Wang and Krähenbühl, arXiv:1904.07850) and CornerNet (Law and Deng, ECCV 2018); the boxes learn by their overlap
+with the true ones and the distance of the centres (DIoU: Zheng et al., AAAI 2020). All five maps pass a sigmoid, so
+that the engine treats them as it treats any probability.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy import ndimage
+from torch import Tensor
+from torch.nn import functional
+
+from napari_bioseg.core.boxes import Boxes
+from napari_bioseg.core.errors import RecipeError
+from napari_bioseg.metrics import detection as metrics
+from napari_bioseg.tasks.base import TASKS, Decision
+from napari_bioseg.tasks.losses import LOSSES, Batch, Loss
+
+MAPS = 5
+"""Centre, offset in y and x, height and width."""
+
+OFFSET = 2.0
+"""Pixels by which a centre may lie off the pixel that tells of it."""
+
+SIDES = (1.0, 64.0)
+"""Least and largest side of a box, pixels."""
+
+_HEAT_SIGMA = 0.6  # pixels: two centres 1.5 pixels apart still have a dip between them
+_FOCUS, _EASE = 2, 4  # exponents of CornerNet
+
+
+def encode(boxes: Boxes, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
+    """Return what the network is to give for the boxes of one plane.
+
+    Parameters
+    ----------
+    boxes : Boxes
+        Of one plane.
+    shape : tuple of int
+        ``(Y, X)``.
+
+    Returns
+    -------
+    ndarray of float32
+        ``(6, Y, X)``: the map of centres; 1 where a box is told, next to its centre; and there, its four numbers, all
+        in 0..1.
+    """
+    maps = np.zeros((6, *shape), np.float32)
+    nearest = np.full(shape, np.inf)
+    offsets = np.stack(np.meshgrid((-2, -1, 0, 1, 2), (-2, -1, 0, 1, 2), indexing="ij"), axis=-1).reshape(-1, 2)
+    for centre, size in zip(boxes.centre, boxes.size, strict=True):
+        middle = np.rint(centre).astype(int)
+        for pixel in middle + offsets:
+            y, x = pixel
+            if not (0 <= y < shape[0] and 0 <= x < shape[1]):
+                continue
+            square = float(((pixel - centre) ** 2).sum())
+            maps[0, y, x] = max(maps[0, y, x], np.exp(-square / (2 * _HEAT_SIGMA**2)))
+            if np.abs(pixel - middle).max() <= 1 and square < nearest[y, x]:
+                nearest[y, x] = square
+                maps[1:, y, x] = (1, *_offset_to_unit(centre - pixel), *_side_to_unit(size))
+    middles = np.rint(boxes.centre).astype(int)
+    inside = np.all((middles >= 0) & (middles < shape), axis=1)
+    maps[0, middles[inside, 0], middles[inside, 1]] = 1
+    return maps
+
+
+def decode(maps: npt.NDArray[Any], least: float, *, frame: int = 0, z: int = 0) -> Boxes:
+    """Return a box for each peak of the map of centres.
+
+    Parameters
+    ----------
+    maps : ndarray
+        ``(5, Y, X)`` in 0..1, as the engine gives them.
+    least : float
+        Height that a peak must have; it is the confidence of the box.
+    frame, z : int
+        Where the plane lies.
+    """
+    heat = np.asarray(maps[0], np.float32)
+    peaks = (heat >= max(least, 1e-3)) & (heat == ndimage.maximum_filter(heat, 3))
+    y, x = np.nonzero(peaks)
+    values = np.asarray(maps[1:, y, x], np.float64)
+    centre = np.stack((y, x), axis=1) + (values[:2].T - 0.5) * 2 * OFFSET
+    low, high = np.log(SIDES)
+    return Boxes.of(centre, np.exp(low + values[2:].T * (high - low)), frame=frame, z=z, confidence=heat[y, x])
+
+
+def _offset_to_unit(offset: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return np.asarray(np.clip(offset / (2 * OFFSET) + 0.5, 0, 1))
+
+
+def _side_to_unit(side: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    low, high = np.log(SIDES)
+    return np.asarray((np.log(np.clip(side, *SIDES)) - low) / (high - low))
+
+
+@LOSSES.register("centres")
+def centre_loss(batch: Batch) -> Tensor:
+    """Focal loss of the map of centres, an object: nearly right pixels beside a centre count little."""
+    logits, truth = batch.logits[:, 0], batch.truth[:, 0]
+    p = logits.sigmoid()
+    right = (truth == 1).to(logits.dtype)
+    found = (1 - p) ** _FOCUS * functional.logsigmoid(logits) * right
+    empty = (1 - truth) ** _EASE * p**_FOCUS * functional.logsigmoid(-logits) * (1 - right)
+    return -(found + empty).sum() / right.sum().clamp(min=1)
+
+
+@LOSSES.register("boxes")
+def box_loss(batch: Batch) -> Tensor:
+    """Distance-IoU loss of the boxes that are told, each by the pixels around its centre."""
+    told = batch.truth[:, 1] > 0
+    if not bool(told.any()):
+        return batch.logits.sum() * 0
+    ours = _corners(batch.logits[:, 1:].sigmoid().permute(0, 2, 3, 1)[told])
+    true = _corners(batch.truth[:, 2:].permute(0, 2, 3, 1)[told])
+    low, high = torch.maximum(ours[:, :2], true[:, :2]), torch.minimum(ours[:, 2:], true[:, 2:])
+    common = (high - low).clamp(min=0).prod(dim=1)
+    areas = [(b[:, 2:] - b[:, :2]).prod(dim=1) for b in (ours, true)]
+    iou = common / (areas[0] + areas[1] - common)
+    hull = torch.maximum(ours[:, 2:], true[:, 2:]) - torch.minimum(ours[:, :2], true[:, :2])
+    apart = (ours[:, :2] + ours[:, 2:] - true[:, :2] - true[:, 2:]) / 2
+    return (1 - iou + (apart**2).sum(dim=1) / (hull**2).sum(dim=1)).mean()
+
+
+def _corners(units: Tensor) -> Tensor:
+    low, high = (float(v) for v in np.log(SIDES))
+    centre = (units[:, :2] - 0.5) * 2 * OFFSET
+    half = torch.exp(low + units[:, 2:] * (high - low)) / 2
+    return torch.cat((centre - half, centre + half), dim=1)
+
+
+SCORES: dict[str, Callable[[Boxes, Boxes], float]] = {
+    "map50": lambda found, truth: metrics.precision_recall(found, truth).average_precision,
+    "map": metrics.mean_average_precision,
+    "f1": lambda found, truth: metrics.f1_at(found, truth, 2.0),
+}
+
+
+class DetectionTask:
+    """Boxes of one class."""
+
+    def channels(self, classes: tuple[int, ...], activation: str) -> int:  # noqa: ARG002 - the same for any
+        """Return how many channels the network must give."""
+        return MAPS
+
+    def loss(self, logits: Tensor, target: Tensor, loss: Loss, activation: str) -> Tensor:  # noqa: ARG002
+        """Return the loss of ``(N, 5, Y, X)`` logits against the ``(N, 6, Y, X)`` of `encode`."""
+        return loss(Batch(logits, target, torch.ones_like(target[:, :1]), softmax=False))
+
+    def score(self, metric: str, probabilities: npt.NDArray[Any], target: Any, decision: Decision) -> float:
+        """Return one figure for ``(5, Z, Y, X)`` maps against the true boxes; ``Boxes.z`` tells the plane.
+
+        Raises
+        ------
+        RecipeError
+            No such metric.
+        """
+        if metric not in SCORES:
+            raise RecipeError(f"metric {metric!r}", "does not exist", f"Choose one of: {', '.join(SCORES)}")
+        least = decision.threshold if metric == "f1" else 0.0
+        found = Boxes.joined(decode(probabilities[:, z], least, z=z) for z in range(probabilities.shape[1]))
+        return float(SCORES[metric](found, target))
+
+
+TASKS.register("detection")(DetectionTask())
