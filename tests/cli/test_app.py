@@ -160,6 +160,16 @@ def test_a_users_error_is_one_line_and_exit_code_1(
     assert not list(tmp_path.glob("x.*"))
 
 
+def test_an_error_of_the_system_is_one_line_too(here: Here, stack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device", "somewhere")
+
+    monkeypatch.setattr("napari_bioseg.workflows.segmentation.save", full)
+    code, output = here("segment", stack, "--axes", "ZYX", "--model", "tiny2d", "--out", stack.with_name("x.tif"))
+    assert code == 1
+    assert "No space left on device" in output.splitlines()[-1]
+
+
 def test_wrong_usage_is_exit_code_2(here: Here) -> None:
     assert here("segment")[0] == 2
     assert here("nothing")[0] == 2

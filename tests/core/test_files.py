@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from napari_bioseg.core.errors import UnwritableFileError
@@ -37,6 +39,23 @@ def test_a_file_replaces_a_folder(tmp_path):
         part.write_text("new")
     assert target.read_text() == "new"
     assert left(tmp_path) == ["labels"]
+
+
+def test_the_old_folder_comes_back_when_the_new_one_cannot_take_its_place(tmp_path, monkeypatch):
+    target = tmp_path / "labels.zarr"
+    (target / "inner").mkdir(parents=True)
+    rename = os.replace
+
+    def replace(source, to):
+        if ".part." in str(source):
+            raise PermissionError(13, "Permission denied")
+        rename(source, to)
+
+    monkeypatch.setattr(os, "replace", replace)
+    with pytest.raises(PermissionError), whole_or_nothing(target) as part:
+        part.mkdir()
+    assert left(tmp_path) == ["labels.zarr"]
+    assert left(target) == ["inner"]
 
 
 @pytest.mark.parametrize("folder", [True, False])

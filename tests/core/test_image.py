@@ -44,11 +44,3 @@ def test_what_does_not_fit_the_array_is_refused(field):
 )
 def test_colour(axes, shape, rgb):
     assert image_from_array(np.zeros(shape), axes).rgb is rgb
-
-
-def test_axes_can_be_renamed():
-    image = image_from_array(np.zeros((3, 4, 5)), "ZYX", pixel_size={"Z": 2.0})
-    renamed = image.with_axes("TYX")
-    assert renamed.axes == "TYX"
-    assert renamed.scale == image.scale
-    assert image.axes == "ZYX"

@@ -47,12 +47,18 @@ def test_yaml_there_and_back(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "what"),
-    [(None, "cannot be read"), ("a: [", "not valid YAML"), ("- 1\n- 2", "no mapping"), ("", "no mapping")],
+    [
+        (None, "cannot be read"),
+        ("a: [", "not valid YAML"),
+        ("- 1\n- 2", "no mapping"),
+        ("", "no mapping"),
+        ("a: µ", "not text in UTF-8"),
+    ],
 )
 def test_a_bad_file_is_told_in_one_line(tmp_path, text, what):
     path = tmp_path / "recipe.yaml"
     if text is not None:
-        path.write_text(text)
+        path.write_text(text, encoding="latin-1")
     with pytest.raises(RecipeError, match=what) as told:
         read_yaml(path)
     assert "\n" not in str(told.value)

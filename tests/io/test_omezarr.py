@@ -172,6 +172,61 @@ def test_a_group_of_arrays_is_a_list_of_series(tmp_path: Path) -> None:
     assert [(s.name, s.dtype) for s in list_series(tmp_path / "g.zarr")] == [("mask", np.uint8), ("raw", np.uint16)]
 
 
+def test_an_array_that_is_called_labels_is_no_ome_labels(tmp_path: Path) -> None:
+    root = zarr.create_group(tmp_path / "g.zarr")
+    root.create_array("raw", shape=(30, 40), dtype="u2")
+    root.create_array("labels", shape=(30, 40), dtype="u1")
+    assert [s.name for s in list_series(tmp_path / "g.zarr")] == ["labels", "raw"]
+    root = zarr.create_group(tmp_path / "h.zarr")
+    root.create_array("raw", shape=(30, 40), dtype="u2")
+    root.create_group("labels")
+    assert open_image(tmp_path / "h.zarr").dtype == np.uint16
+
+
+@pytest.mark.parametrize(
+    ("names", "axes"),
+    [
+        (("T", "y", "x"), "TYX"),
+        (("time", "channel", "y", "x"), "TCYX"),
+        (("position", "row", "column"), "RYX"),
+        (("row", "column"), "YX"),
+    ],
+)
+def test_dimensions_are_known_by_whole_names(tmp_path: Path, names: tuple[str, ...], axes: str) -> None:
+    shape = (2, 3, 30, 40)[-len(names) :]
+    zarr.create_array(tmp_path / "n.zarr", shape=shape, dtype="u2", dimension_names=names)
+    assert open_image(tmp_path / "n.zarr").axes == axes
+
+
+@pytest.mark.parametrize(
+    ("names", "axes"),
+    [
+        (("section", "y", "x"), "?YX"),
+        (("section", "row", "column"), "?YX"),
+        (("time", "stain", "row", "column"), "T?YX"),
+        (("row", "column", "t"), "??T"),
+        (("t", "time", "x"), "?YX"),
+    ],
+)
+def test_names_that_we_do_not_know_are_not_guessed_by_their_first_letter(
+    tmp_path: Path, names: tuple[str, ...], axes: str
+) -> None:
+    shape = (4, 5, 30, 40)[-len(names) :]
+    zarr.create_array(tmp_path / "n.zarr", shape=shape, dtype="u2", dimension_names=names)
+    assert list_series(tmp_path / "n.zarr")[0].axes == axes
+    with pytest.raises(UnknownAxesError):
+        open_image(tmp_path / "n.zarr")
+
+
+def test_a_linked_store_has_one_series(tmp_path: Path) -> None:
+    write_v05(tmp_path / "image.zarr")
+    zarr.create_group(tmp_path / "link.zarr", attributes={"bioseg": {"image": "../image.zarr"}})
+    assert open_image(tmp_path / "link.zarr").axes == "CZYX"
+    assert len(list_series(tmp_path / "link.zarr")) == 1
+    with pytest.raises(UnreadableFileError, match="no series 1"):
+        open_image(tmp_path / "link.zarr", series=1)
+
+
 def test_damaged_stores_are_told(tmp_path: Path) -> None:
     zarr.create_group(tmp_path / "empty.zarr")
     with pytest.raises(UnreadableFileError, match="is a zarr group without images"):

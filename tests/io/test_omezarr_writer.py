@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_bioseg.core import Cancelled, Image, Job, Progress, UnwritableFileError, image_from_array
-from napari_bioseg.io import LabelsToWrite, add_labels, omezarr_store, open_image, write_ome_zarr
+from napari_bioseg.io import LabelsToWrite, add_labels, holds_image, omezarr_store, open_image, write_ome_zarr
 from napari_bioseg.io.omezarr_store import layout, regions
 from napari_bioseg.io.pyramid import halve_mean, halve_mode
 
@@ -125,7 +125,7 @@ def test_a_link_refers_to_the_image_instead_of_copying_it(tmp_path: Path) -> Non
 
 def test_a_link_never_replaces_its_own_image(tmp_path: Path) -> None:
     write_ome_zarr(tmp_path / "image.zarr", an_image(), {}, provenance={})
-    with pytest.raises(UnwritableFileError, match="would replace the image it refers to"):
+    with pytest.raises(UnwritableFileError, match="is the image itself"):
         write_ome_zarr(tmp_path / "image.zarr", open_image(tmp_path / "image.zarr"), {}, provenance={}, link=True)
     assert open_image(tmp_path / "image.zarr").shape == (40, 300, 270)
 
@@ -136,6 +136,55 @@ def test_a_crop_is_copied_even_with_a_link(tmp_path: Path) -> None:
     crop = replace(image, levels=(image.data[:3],), level_scales=())
     write_ome_zarr(tmp_path / "crop.zarr", crop, {}, provenance={}, link=True)
     assert open_image(tmp_path / "crop.zarr").shape == (3, 300, 270)
+
+
+def test_an_image_is_never_written_over_itself(tmp_path: Path) -> None:
+    path = tmp_path / "o.zarr"
+    write_ome_zarr(path, an_image(), {"old": some_labels()}, provenance={})
+    image = open_image(path)
+    with pytest.raises(UnwritableFileError, match=r"o\.zarr: is the image itself\. Choose another name"):
+        write_ome_zarr(tmp_path / "." / "o.zarr", image, {"new": some_labels()}, provenance={})
+    with pytest.raises(UnwritableFileError, match="holds the image, or is a part of it"):
+        write_ome_zarr(path, image.labels[0], {}, provenance={})
+    assert [label.name for label in open_image(path).labels] == ["old"]
+
+
+def make_plate(path: Path) -> None:
+    root = zarr.create_group(path, attributes={"ome": {"version": "0.5", "plate": {"wells": [{"path": "A/1"}]}}})
+    root.create_group("A/1", attributes={"ome": {"well": {"images": [{"path": "0"}]}}}).create_group("0")
+
+
+def make_linked(path: Path) -> None:
+    write_ome_zarr(path.with_name("image.zarr"), an_image(), {}, provenance={})
+    write_ome_zarr(path, open_image(path.with_name("image.zarr")), {}, provenance={}, link=True)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda path: write_ome_zarr(path, an_image(), {}, provenance={}),
+        lambda path: zarr.create_array(path, shape=(3, 4), dtype="u1"),
+        lambda path: zarr.create_group(path).create_array("raw", shape=(3, 4), dtype="u1"),
+        lambda path: (path.mkdir(), (path / "zarr.json").write_text("{ cut")),
+        make_plate,
+        make_linked,
+    ],
+)
+def test_labels_alone_never_replace_an_image(tmp_path: Path, make: Any) -> None:
+    path = tmp_path / "o.zarr"
+    make(path)
+    before = sorted(path.rglob("*"))
+    assert holds_image(path)
+    with pytest.raises(UnwritableFileError, match=r"o\.zarr: holds an image\. Choose another name"):
+        write_ome_zarr(path, None, {"cells": some_labels()}, provenance={})
+    assert sorted(path.rglob("*")) == before
+
+
+def test_labels_alone_replace_labels(tmp_path: Path) -> None:
+    for name in ("old", "new"):
+        assert not holds_image(tmp_path / "a.zarr")
+        write_ome_zarr(tmp_path / "a.zarr", None, {name: some_labels()}, provenance={})
+    assert [p.name for p in (tmp_path / "a.zarr" / "labels").iterdir() if p.is_dir()] == ["new"]
 
 
 def test_labels_alone(tmp_path: Path) -> None:
@@ -169,6 +218,33 @@ def test_cancelling_an_addition_leaves_the_store_as_it_was(tmp_path: Path) -> No
         add_labels(path, "two", some_labels(), provenance={}, job=job)
     assert sorted(p.name for p in (path / "labels").iterdir()) == ["one", "zarr.json"]
     assert [label.name for label in open_image(path).labels] == ["one"]
+
+
+def test_cancelling_the_first_addition_leaves_no_folder_of_labels(tmp_path: Path) -> None:
+    path = tmp_path / "a.zarr"
+    write_ome_zarr(path, an_image(), {}, provenance={})
+    before = sorted(path.rglob("*"))
+    job = Job(lambda progress: job.cancel() if progress.done == 1 else None)
+    with pytest.raises(Cancelled):
+        add_labels(path, "one", some_labels(), provenance={}, job=job)
+    assert sorted(path.rglob("*")) == before
+
+
+@pytest.mark.filterwarnings("ignore:Consolidated metadata:UserWarning")
+def test_labels_added_to_a_store_with_consolidated_metadata_are_seen(tmp_path: Path) -> None:
+    path = tmp_path / "a.zarr"
+    write_ome_zarr(path, an_image(), {}, provenance={})
+    zarr.consolidate_metadata(path)
+    for name in ("one", "two"):
+        add_labels(path, name, some_labels(), provenance={})
+    assert [label.name for label in open_image(path).labels] == ["one", "two"]
+    assert "two" in zarr.open_group(path, mode="r")["labels"]
+
+
+def test_labels_are_not_added_beside_the_images_of_a_plate(tmp_path: Path) -> None:
+    make_plate(tmp_path / "p.zarr")
+    with pytest.raises(UnwritableFileError, match="holds several images"):
+        add_labels(tmp_path / "p.zarr", "cells", some_labels(), provenance={})
 
 
 def test_only_stores_of_our_version_take_labels(tmp_path: Path) -> None:

@@ -102,3 +102,26 @@ def test_what_can_be_opened_is_known_without_reading(tmp_path: Path) -> None:
     can = {p.name for p in tmp_path.iterdir() if can_open(p)}
     assert can == {"a.tif", "a.zarr", "planes", "broken.tif"}
     assert not can_open(tmp_path / "gone.tif")
+
+
+@pytest.mark.parametrize("source", ["a" * 300 + ".tif", "~nobody-of-that-name/x.tif"])
+def test_names_that_the_system_refuses_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    for use in (open_image, list_series):
+        with pytest.raises(UnreadableFileError, match=r"cannot be opened|names a home folder that is not there"):
+            use(source)
+    assert not can_open(source)
+
+
+def test_a_folder_without_permission_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", denied)
+    with pytest.raises(UnreadableFileError, match=r"cannot be read as a folder of planes.*Permission denied"):
+        open_image(tmp_path)
+    assert not can_open(tmp_path)
+    monkeypatch.setattr(Path, "exists", denied)
+    with pytest.raises(UnreadableFileError, match=r"cannot be opened.*Check the path and its permissions"):
+        open_image(tmp_path)
+    assert not can_open(tmp_path)

@@ -9,7 +9,7 @@ import pytest
 import tifffile
 
 from napari_bioseg.core import UnknownAxesError, UnreadableFileError
-from napari_bioseg.io import list_series, open_image
+from napari_bioseg.io import list_series, open_image, raster
 from napari_bioseg.io.planes import PlaneFiles, natural
 
 STACK = np.random.default_rng(3).integers(0, 255, (12, 20, 30), dtype=np.uint8)
@@ -105,3 +105,23 @@ def test_planes_can_be_indexed_in_every_basic_way(tmp_path: Path) -> None:
 def test_natural_order() -> None:
     names = ["b1", "a10", "a2", "A1", "a2b", "10", "9"]
     assert sorted(names, key=natural) == ["9", "10", "A1", "a2", "a2b", "a10", "b1"]
+
+
+def test_of_pictures_only_head_and_end_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = np.random.default_rng(0).integers(0, 255, (300, 400), dtype=np.uint8)
+    (tmp_path / "a.png").write_bytes(imagecodecs.png_encode(picture))
+    (tmp_path / "a.jpg").write_bytes(imagecodecs.jpeg_encode(picture, level=100))
+    monkeypatch.setattr(raster, "TAIL", 100)
+    (tmp_path / "more.jpg").write_bytes((tmp_path / "a.jpg").read_bytes() + bytes(200))
+    assert raster.look(tmp_path / "more.jpg") == (300, 400, 8, 1)
+    monkeypatch.setattr(Path, "read_bytes", lambda _: pytest.fail("the whole file was read"))
+    assert raster.look(tmp_path / "a.png") == (300, 400, 8, 0)
+    assert raster.look(tmp_path / "a.jpg") == (300, 400, 8, 1)
+
+
+def test_a_cut_picture_is_told(tmp_path: Path) -> None:
+    picture = np.random.default_rng(0).integers(0, 255, (300, 400), dtype=np.uint8)
+    for ending, data in ((".png", imagecodecs.png_encode(picture)), (".jpg", imagecodecs.jpeg_encode(picture))):
+        (tmp_path / f"cut{ending}").write_bytes(data[:-100])
+        with pytest.raises(UnreadableFileError, match="is truncated"):
+            raster.look(tmp_path / f"cut{ending}")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from napari_bioseg.core.errors import Cancelled, DownloadError
+from napari_bioseg.core.errors import Cancelled, DownloadError, UnwritableFileError
 from napari_bioseg.core.job import Job
 from napari_bioseg.io import PUBLIC_IMAGES, open_public_image
 
@@ -74,3 +75,13 @@ def test_the_known_sets_say_whose_they_are():
         assert len(public.sha256) == 64
         assert public.licence
         assert public.source
+
+
+def test_a_full_disk_is_one_line(public_image, downloads, monkeypatch):
+    def full(self, data):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(UnwritableFileError, match=r"cannot be written \(No space left on device\)"):
+        open_public_image(public_image)
+    assert [p.suffix for p in downloads.iterdir()] == [".zip"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -164,3 +165,21 @@ def test_names_with_spaces_and_unicode(tmp_path: Path) -> None:
     tifffile.imwrite(folder / "细胞 image.ome.tif", pixels(9, 8), metadata={"axes": "YX"})
     image = open_image(str(folder / "细胞 image.ome.tif"))
     assert (image.name, image.shape) == ("细胞 image", (9, 8))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are counted on Linux only")
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"compression": "zlib", "photometric": "minisblack", "metadata": {"axes": "ZYX"}},
+        {"compression": "zlib", "tile": (32, 32), "photometric": "minisblack", "metadata": {"axes": "ZYX"}},
+        {"imagej": True, "metadata": {"axes": "ZYX"}},
+    ],
+)
+def test_no_file_stays_open(tmp_path: Path, options: dict[str, Any]) -> None:
+    stack = pixels(4, 50, 60)
+    tifffile.imwrite(tmp_path / "a.tif", stack, **options)
+    before = len(os.listdir("/proc/self/fd"))
+    images = [open_image(tmp_path / "a.tif", axes="ZYX") for _ in range(10)]
+    np.testing.assert_array_equal(images[3].data.compute(scheduler="threads"), stack)
+    assert len(os.listdir("/proc/self/fd")) == before

@@ -75,3 +75,29 @@ def test_a_channel_without_a_name_gets_one(tmp_path: Path) -> None:
     tifffile.imwrite(path, np.zeros((2, 8, 9), np.uint8), metadata=metadata, photometric="minisblack")
     path.write_bytes(path.read_bytes().replace(b'Name="unnamed"', b" " * 14))
     assert open_image(tmp_path / "a.ome.tif").channel_names == ("DAPI", "Channel 1")
+
+
+def test_each_series_has_its_own_resolution(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "a.tif") as tif:
+        for n, shape in ((20000, (8, 9)), (40000, (5, 6))):
+            tif.write(np.zeros(shape, np.uint8), resolution=(n, n), resolutionunit="CENTIMETER", metadata=None)
+    sizes = [open_image(tmp_path / "a.tif", series=i).pixel_size()[0] for i in (0, 1)]
+    assert sizes == pytest.approx([0.5, 0.25])
+
+
+@pytest.mark.parametrize(("unit", "step"), [({}, 2.0), ({"tunit": "min"}, 120.0), ({"tunit": "ms"}, 0.002)])
+def test_the_time_unit_of_imagej(tmp_path: Path, unit: dict[str, str], step: float) -> None:
+    metadata = {"axes": "TYX", "finterval": 2.0, **unit}
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((3, 8, 9), np.uint8), imagej=True, metadata=metadata)
+    image = open_image(tmp_path / "a.tif")
+    assert (image.scale[0], image.units[0]) == (pytest.approx(step), "second")
+
+
+def test_steps_of_zeiss_lsm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Nobody but Zeiss writes LSM: the dictionary is what tifffile makes of it, with the typing error of its standard.
+    found = {"VoxelSizeX": 2e-7, "VoxelSizeY": 2e-7, "TimeIntervall": 1.5}
+    monkeypatch.setattr(tifffile.TiffFile, "lsm_metadata", found)
+    tifffile.imwrite(
+        tmp_path / "a.tif", np.zeros((4, 8, 9), np.uint8), photometric="minisblack", metadata={"axes": "TYX"}
+    )
+    assert open_image(tmp_path / "a.tif").scale == pytest.approx((1.5, 0.2, 0.2))

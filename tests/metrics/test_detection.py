@@ -7,13 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_bioseg.core.boxes import Boxes
+from napari_bioseg.core.boxes import Boxes, iou_pairs
 from napari_bioseg.metrics.detection import (
     bootstrap_interval,
     count_error,
     f1_at,
     f1_integral,
-    iou_pairs,
     match_centres,
     mean_average_precision,
     precision_recall,

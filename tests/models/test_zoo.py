@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from napari_bioseg.core import BrokenModelError, ModelNotFoundError, image_from_array
+from napari_bioseg.core import BrokenModelError, ModelNotFoundError, RecipeError, image_from_array
 from napari_bioseg.models import Card, find_model, list_models, load_model, refusal
 from napari_bioseg.models.model import write_model
+from napari_bioseg.models.registry import build_network
 
 
 def test_a_written_model_comes_back(zoo: Path) -> None:
@@ -39,11 +41,20 @@ def test_an_unknown_model_names_the_known_ones(zoo: Path) -> None:
         load_model("huge")
 
 
-@pytest.mark.parametrize("name", ["../tiny", "zoo/../tiny", "/nowhere/tiny"])
+@pytest.mark.parametrize("name", ["inner/../tiny", "../outside"])
 def test_a_name_does_not_lead_out_of_the_zoo(zoo: Path, name: str) -> None:
     (zoo / "inner").mkdir()
+    shutil.copytree(zoo / "tiny", zoo.parent / "outside")
+    assert (zoo / name / "card.yaml").is_file()
     with pytest.raises(ModelNotFoundError):
         find_model(name)
+
+
+def test_a_listed_name_is_one_that_finds_the_model(zoo: Path) -> None:
+    (zoo / "tiny").rename(zoo / "renamed")
+    names = [card.name for card in list_models()]
+    assert "tiny" not in names
+    assert find_model(names[names.index("renamed")]) == zoo / "renamed"
 
 
 def test_changed_weights_are_noticed(zoo: Path) -> None:
@@ -58,6 +69,11 @@ def test_weights_of_another_architecture_are_noticed(zoo: Path) -> None:
     (zoo / "tiny" / "card.yaml").write_text(text.replace("- 4\n", "- 6\n"), encoding="utf-8")
     with pytest.raises(BrokenModelError, match="does not fit its card"):
         load_model("tiny")
+
+
+def test_wrong_arguments_of_an_architecture_are_one_line() -> None:
+    with pytest.raises(RecipeError, match=r"unet.*depth"):
+        build_network("unet", {"depth": 3})
 
 
 def test_missing_weights_are_noticed(zoo: Path) -> None:

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import tifffile
 
-from napari_bioseg.core.errors import UnknownAxesError
+from napari_bioseg.core.errors import IncompatibleImageError, UnknownAxesError
 from napari_bioseg.core.image import image_from_array
-from napari_bioseg.plugin.images import axes_of_layer, image_behind, image_of_layer, same_layer, set_axes, source_of
+from napari_bioseg.plugin.images import (
+    axes_answered,
+    axes_of_layer,
+    axes_question,
+    check_like_file,
+    image_behind,
+    image_of_layer,
+    opened_with_answer,
+    same_layer,
+    set_axes,
+    source_of,
+)
 from napari_bioseg.plugin.layers import Origin, image_layers
+from napari_bioseg.plugin.reader import read_layers
 
 pytestmark = pytest.mark.gui
 
@@ -82,3 +97,32 @@ def test_proxies_are_the_layers_they_stand_for(viewer):
     assert not same_layer(layer, viewer.add_image(np.zeros((4, 5))))
     assert not same_layer(None, layer)
     assert same_layer(None, None)
+
+
+def test_a_layer_is_compared_with_its_file(viewer, tmp_path):
+    path = tmp_path / "two.ome.tif"
+    tifffile.imwrite(path, np.zeros((2, 8, 9), "u1"), metadata={"axes": "CYX", "PhysicalSizeX": 0.5})
+    own, _ = (viewer.add_image(data, **attributes) for data, attributes, _ in read_layers(path))
+    check_like_file(own)
+    other = viewer.add_image(np.zeros((2, 8, 9), "u1"), axis_labels="cyx")  # as another reader gives it
+    other._source = SimpleNamespace(path=str(path))
+    with pytest.raises(IncompatibleImageError, match="pixel size differs from its file"):
+        check_like_file(other)
+    own.data = np.zeros((4, 9), "u1")
+    with pytest.raises(IncompatibleImageError, match="shape differs from its file"):
+        check_like_file(own)
+    check_like_file(viewer.add_image(np.zeros((8, 9))))
+
+
+def test_whose_axes_were_answered(viewer, tmp_path):
+    tifffile.imwrite(tmp_path / "bare.tif", np.zeros((3, 8, 9), "u1"), photometric="minisblack", metadata=None)
+    ((data, attributes, _),) = read_layers(tmp_path / "bare.tif", axes="TYX")
+    opened = viewer.add_image(data, **attributes)
+    assert axes_answered(opened)
+    assert opened_with_answer(opened)
+    bare = viewer.add_image(np.zeros((3, 4, 5)))
+    assert not axes_answered(bare)
+    set_axes(bare, "ZYX")
+    assert axes_answered(bare)
+    assert not opened_with_answer(bare)
+    assert axes_question(bare).choices[0] == "ZYX"

@@ -74,3 +74,13 @@ def test_narrowing():
     assert spans(at_point(box, "ZYX", (3, 1, 1), "Z")) == [(3, 4), (0, 80), (10, 96)]
     assert spans(central(box, "ZYX", 20)) == [(0, 6), (30, 50), (43, 63)]
     assert central(box, "ZYX", 100) == box
+
+
+def test_layers_in_other_units_than_the_viewer_s(viewer):
+    viewer.add_image(np.zeros((6, 80, 96), np.uint8), scale=(2.0, 0.5, 0.25), units="um")
+    small = viewer.add_image(np.zeros((6, 80, 96), np.uint8), scale=(2000.0, 500.0, 250.0), units="nm")
+    viewer.dims.set_current_step(0, 3)
+    assert [current_position(viewer, layer)[0] for layer in viewer.layers] == [3, 3]
+    shapes = viewer.add_shapes(units="um")
+    shapes.add_rectangles(np.array([[5.0, 5.0], [20.0, 15.0]]))
+    assert spans(box_of(small, "ZYX", "drawn", shapes=shapes)) == [(0, 6), (10, 41), (20, 61)]

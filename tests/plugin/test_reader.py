@@ -66,6 +66,14 @@ def test_a_remembered_answer_is_not_asked_again(bare):
     assert attributes["axis_labels"] == ("z", "y", "x")
 
 
+def test_a_known_answer_wins_and_a_remembered_one_need_not_count(bare):
+    remember_axes(bare, "ZYX")
+    ((_, attributes, _),) = read_layers(bare, axes="TYX")
+    assert attributes["axis_labels"] == ("t", "y", "x")
+    with pytest.raises(UnknownAxesError):
+        read_layers(bare, recall=False)
+
+
 def test_giving_no_answer_gives_the_error(bare):
     with pytest.raises(UnknownAxesError):
         read_layers(bare, lambda _path, _error: None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,10 +11,19 @@ import napari_bioseg
 from napari_bioseg.core.errors import IncompatibleImageError, UnknownAxesError
 from napari_bioseg.core.image import image_from_array
 from napari_bioseg.core.job import Job
+from napari_bioseg.core.prediction import ClassInfo
 from napari_bioseg.models import find_model, read_card
 from napari_bioseg.plugin.layers import image_layers
 from napari_bioseg.plugin.result import run, shown
-from napari_bioseg.plugin.session import is_edited, make_request, model_image, result_of, show
+from napari_bioseg.plugin.session import (
+    is_edited,
+    is_painting,
+    make_request,
+    model_image,
+    result_of,
+    show,
+    stroke_under_way,
+)
 from napari_bioseg.workflows.options import SegmentOptions
 
 pytestmark = pytest.mark.gui
@@ -118,3 +129,54 @@ def test_labels_too_large_for_memory_stay_on_disk(monkeypatch):
     assert isinstance(shown(labels), np.ndarray)
     monkeypatch.setattr(result, "IN_MEMORY", 100)
     assert shown(labels) is labels
+
+
+def result_for(viewer, layer, model="tiny2d", **kwargs):
+    return run(ask(viewer, layer, model, **kwargs), Job())
+
+
+def test_painting_on_a_copy_is_noticed_too(viewer, tiny_zoo):
+    from napari.layers._layer_actions import _duplicate_layer
+
+    _, (layer,) = add(viewer, "YX", (24, 32))
+    labels = show(viewer, result_for(viewer, layer))
+    viewer.layers.selection.active = labels
+    _duplicate_layer(viewer.layers)
+    copy = viewer.layers[-1]
+    assert copy is not labels
+    copy.paint((3, 3), 2)
+    assert is_edited(copy)
+    assert not is_edited(labels)
+
+
+@pytest.mark.parametrize("proxy", [False, True])
+def test_a_stroke_under_way_is_seen(viewer, tiny_zoo, proxy, recwarn):
+    from napari.utils._proxies import PublicOnlyProxy
+
+    _, (layer,) = add(viewer, "YX", (24, 32))
+    shown_to = PublicOnlyProxy(viewer) if proxy else viewer
+    labels = show(shown_to, result_for(viewer, layer))
+    with labels.block_history():
+        assert not is_painting(labels)
+        viewer.layers[-1].paint((3, 3), 2)
+        assert not is_edited(labels)
+        assert is_painting(labels)
+        assert stroke_under_way(shown_to)
+    assert is_edited(labels)
+    assert not stroke_under_way(shown_to)
+    assert not [w for w in recwarn if issubclass(w.category, FutureWarning) and "Private" in str(w.message)]
+
+
+def test_a_preview_layer_used_again_has_the_new_colours_and_is_seen(viewer, tiny_zoo):
+    _, (layer,) = add(viewer, "YX", (24, 32))
+    preview = show(viewer, result_for(viewer, layer, preview=True))
+    preview.visible = False
+    viewer.layers.selection.active = layer
+    result = result_for(viewer, layer, preview=True)
+    other = ClassInfo(value=1, name="other", color="#0000ff")
+    prediction = replace(result.segmentation.prediction, classes=(other,))
+    result = replace(result, segmentation=replace(result.segmentation, prediction=prediction))
+    assert show(viewer, result) is preview
+    assert np.allclose(preview.colormap.map(1), (0, 0, 1, 1))
+    assert preview.visible
+    assert viewer.layers.selection.active is preview

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 
+import pytest
+
+from napari_bioseg.core.errors import UnwritableFileError
 from napari_bioseg.plugin.settings import (
     change_settings,
     load_settings,
@@ -40,3 +43,11 @@ def test_a_damaged_file_is_told_of_and_replaced(caplog):
     assert "settings.yaml" in caplog.text
     change_settings(segment={"model": "b"})
     assert load_settings().segment == {"model": "b"}
+
+
+def test_a_home_that_cannot_be_written_is_a_plain_error(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("BIOSEG_CONFIG", str(tmp_path / "file" / "config"))
+    assert load_settings().segment == {}
+    with pytest.raises(UnwritableFileError, match="BIOSEG_CONFIG"):
+        change_settings(segment={"model": "a"})

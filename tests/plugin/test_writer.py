@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from napari_bioseg import open_image
+from napari_bioseg.core import image_from_array
 from napari_bioseg.core.errors import UnwritableFileError
+from napari_bioseg.io import write_ome_zarr
 from napari_bioseg.plugin.writer import write_labels
 
 LABELS = np.arange(24, dtype=np.uint32).reshape(2, 3, 4) * 100_000
@@ -52,3 +56,38 @@ def test_negative_labels_are_refused(tmp_path):
     with pytest.raises(UnwritableFileError):
         write_labels(str(tmp_path / "a.ome.tif"), LABELS.astype(np.int32) - 1, attributes())
     assert not list(tmp_path.iterdir())
+
+
+def test_an_image_that_is_there_keeps_its_pixels_and_gets_the_labels(tmp_path):
+    out = tmp_path / "img.ome.zarr"
+    pixels = np.arange(24, dtype=np.uint16).reshape(2, 3, 4)
+    write_ome_zarr(out, image_from_array(pixels, "ZYX"), {}, provenance={})
+    write_labels(str(out), LABELS, attributes())
+    image = open_image(out)
+    assert np.array_equal(image.data, pixels)
+    assert [label.name for label in image.labels] == ["tiny2d"]
+    assert np.array_equal(image.labels[0].data, LABELS)
+    with pytest.raises(UnwritableFileError, match="exists already"):
+        write_labels(str(out), LABELS * 0, attributes())
+    assert np.array_equal(open_image(out).labels[0].data, LABELS)
+
+
+def test_the_stack_that_labels_were_made_from_is_not_replaced(tmp_path):
+    out = tmp_path / "stack.tif"
+    write_labels(str(out), LABELS, attributes())
+    result = SimpleNamespace(request=SimpleNamespace(image=open_image(out)))
+    with pytest.raises(UnwritableFileError, match="is the image itself"):
+        write_labels(str(out), LABELS * 0, attributes(metadata={"bioseg": {"result": result}}))
+    assert np.array_equal(open_image(out).data, LABELS)
+
+
+def test_classes_keep_their_names_and_colours(tmp_path):
+    from types import SimpleNamespace
+
+    from napari_bioseg.core.prediction import ClassInfo
+
+    out = tmp_path / "labels.ome.zarr"
+    prediction = SimpleNamespace(classes=(ClassInfo(value=1, name="cell", color="#00ff7f"),))
+    write_labels(str(out), LABELS, attributes(metadata={"bioseg": {"prediction": prediction}}))
+    entry = next(e for e in open_image(out).metadata["image-label"]["colors"] if e["label-value"] == 1)
+    assert entry["rgba"] == [0, 255, 127, 255]

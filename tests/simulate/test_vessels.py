@@ -8,6 +8,7 @@ from scipy import ndimage
 from napari_bioseg.metrics import oracle_threshold_dice
 from napari_bioseg.simulate import Optics, vessel_image_from_mask, vessel_tree
 from napari_bioseg.simulate.capillaries import Tubes
+from napari_bioseg.simulate.two_photon import _cloud, _fours
 from napari_bioseg.simulate.vessels import rasterise
 
 SHAPE, VOXEL = (12, 96, 96), (5.0, 1.0, 1.0)
@@ -53,7 +54,21 @@ def test_large_vessels_are_added():
 def test_nothing_is_black_but_for_noise():
     image, truth = vessel_tree(SHAPE, VOXEL, 0, density=0, large_vessels=0)
     assert not truth.any()
-    assert image.shape == SHAPE
+    assert image.std() > 1
+    assert (image > 0).mean() > 0.5
+    assert all(np.median(plane) > 0 for plane in image)
+
+
+@pytest.mark.parametrize("size", [3, 64, 65, 66, 67])
+def test_haze_of_even_dye_is_even(size):
+    """Also at the edges of a volume whose size is no multiple of four."""
+    cloud = _cloud(np.ones((3, size, 64), np.float32), VOXEL)
+    assert np.allclose(cloud, 1, atol=1e-5)
+
+
+def test_haze_keeps_its_values():
+    dye = np.random.default_rng(0).random((3, 16, 20), np.float32)
+    assert np.array_equal(_fours(dye, 1), np.add.reduceat(dye, np.arange(4) * 4, axis=1) / 4)
 
 
 def test_vessels_are_bright_and_noise_hides_them():

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from napari_bioseg.core import RecipeError
-from napari_bioseg.tasks import IGNORED, TASKS, Decision, weighted_loss
+from napari_bioseg.postprocess.threshold import classify
+from napari_bioseg.tasks import IGNORED, TASKS, Decision, check_metrics, map_labels, weighted_loss
 
 TASK = TASKS.get("semantic")
 
@@ -45,6 +46,66 @@ def test_unknown_pixels_do_not_score() -> None:
     target = np.array([[[1, -1, 0, -1]]], dtype=np.int16)
     p = np.array([[[[1, 1, 0, 1]]]], dtype=np.float32)
     assert TASK.score("dice", p, target, Decision()) == pytest.approx(1)
+
+
+def test_pixel_accuracy_is_that_of_known_pixels() -> None:
+    target = np.array([[[1, 0, -1, -1]]], dtype=np.int16)
+    p = np.array([[[[1, 1, 1, 0]]]], dtype=np.float32)
+    assert TASK.score("pixel_accuracy", p, target, Decision()) == 0.5
+
+
+# Both classes are above the threshold in the first two pixels, but a pixel gets one label.
+@pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
+def test_scores_are_those_of_the_labels(activation: str) -> None:
+    p = np.array([[[[0.8, 0.4, 0.1, 0.1]]], [[[0.6, 0.5, 0.1, 0.9]]]], dtype=np.float32)
+    if activation == "softmax":
+        p = np.concatenate((np.full_like(p[:1], 0.2), p))
+    target = np.array([[[1, 2, 0, 2]]], dtype=np.int16)
+    labels = classify(p.astype(np.float16), 0.3, activation)
+    assert np.array_equal(labels, target)
+    assert TASK.score("dice", p, target, Decision(activation, 0.3)) == 1
+    assert TASK.score("iou", p, target, Decision(activation, 0.3)) == 1
+
+
+def test_membranes_are_scored_slice_by_slice_along_any_axes() -> None:
+    target = np.random.default_rng(0).integers(0, 2, (2, 3, 16, 16)).astype(np.int16)
+    assert TASK.score("v_rand", target[None].astype(np.float32), target, Decision()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("value", "said"), [(0, "interior"), (-1, "known")])
+def test_labels_without_anything_to_score_are_refused(value: int, said: str) -> None:
+    target = np.full((1, 8, 8), value, np.int16)
+    with pytest.raises(RecipeError, match=said):
+        TASK.score("v_rand", np.ones((1, 1, 8, 8), np.float32), target, Decision())
+
+
+def test_label_values() -> None:
+    values = np.array([0, 7, 255])
+    assert map_labels(values, {}, 1).tolist() == [0, 1, 1]
+    assert map_labels(np.array([0, -1, 3]), {}, 1).tolist() == [0, -1, 1]
+    assert map_labels(np.array([0, -1, 3], np.float32), {}, 3).tolist() == [0, -1, 3]
+    assert map_labels(values, {0: 0, 255: 1}, 1).tolist() == [0, -1, 1]
+
+
+@pytest.mark.parametrize(
+    ("values", "mapping", "said"),
+    [
+        ([0, 1, 4], {}, "4"),
+        ([0, -2], {}, "-2"),
+        ([0, 65537], {}, "65537"),  # would be 1 as int16
+        ([0.0, 0.5], {}, "0.5"),
+        ([0, 255], {255: 4}, "4"),
+    ],
+)
+def test_values_that_are_no_class_are_refused(values: list[float], mapping: dict[int, int], said: str) -> None:
+    with pytest.raises(RecipeError, match=rf"labels\.tif: value {said}"):
+        map_labels(np.array(values), mapping, 3, "labels.tif")
+
+
+@pytest.mark.parametrize("task", ["semantic", "detection"])
+def test_unknown_metrics_are_known_before_any_work(task: str) -> None:
+    with pytest.raises(RecipeError, match="dise"):
+        check_metrics(task, ("dise",))
 
 
 def test_an_unknown_metric_is_named() -> None:

@@ -14,6 +14,7 @@ from napari_bioseg.runs import Run
 from napari_bioseg.training.loop import draw_batch, fit
 from napari_bioseg.training.pairs import load_samples
 from napari_bioseg.training.recipe import Recipe
+from napari_bioseg.training.state import TrainingState, save_state
 
 MakeRecipe = Callable[..., Recipe]
 
@@ -54,6 +55,29 @@ def test_the_best_epoch_is_chosen(make_recipe: MakeRecipe, tmp_path: Path) -> No
     scores = [m["score"] for m in run.metrics()]
     saved = torch.load(tmp_path / "run" / "best.pt", weights_only=True)
     assert saved["epoch"] == scores.index(max(scores)) + 1
+
+
+def test_a_crash_between_the_checkpoints_loses_no_best_epoch(
+    make_recipe: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = make_recipe(epochs=1)
+    whole = fit(recipe, Run(tmp_path / "whole"))
+
+    def crash(path: Path, state: TrainingState) -> None:
+        if saved:
+            raise OSError("no power")
+        saved.append(path)
+        save_state(path, state)
+
+    saved: list[Path] = []
+    with monkeypatch.context() as patched:
+        patched.setattr("napari_bioseg.training.loop.save_state", crash)
+        with pytest.raises(OSError, match="no power"):
+            fit(recipe, Run(tmp_path / "broken"))
+    resumed = fit(recipe, Run(tmp_path / "broken"))
+    assert (tmp_path / "broken" / "best.pt").is_file()
+    for a, b in zip(_weights(whole), _weights(resumed), strict=True):
+        assert torch.equal(a, b)
 
 
 def test_it_stops_when_patience_is_out(make_recipe: MakeRecipe, tmp_path: Path) -> None:

@@ -36,6 +36,18 @@ def test_values_that_the_mapping_leaves_out_are_unknown(make_recipe: Callable[..
     assert set(np.unique(sample.target)) == {-1, 1}
 
 
+def test_a_mask_needs_no_label_values(make_recipe: Callable[..., Recipe]) -> None:
+    mapped, plain = (load_samples(make_recipe(**more), ("train",))[0] for more in ({}, {"label_values": {}}))
+    assert np.array_equal(mapped.labels, plain.labels)
+    assert plain.labels.max() == 1
+
+
+def test_wrong_arguments_of_a_generator_are_named(make_recipe: Callable[..., Recipe]) -> None:
+    made = {"generator": "vessel_tree", "count": 1, "arguments": {"size": 3}}
+    with pytest.raises(RecipeError, match="size"):
+        load_samples(make_recipe(simulated=[made]), ("train",))
+
+
 def test_shapes_must_agree(make_recipe: Callable[..., Recipe]) -> None:
     recipe = make_recipe()
     tifffile.imwrite(f"{recipe.root}/a-label.tif", np.zeros((4, 48, 47), np.uint8))
@@ -71,6 +83,18 @@ def test_images_come_to_the_models_pixel_size() -> None:
     assert sample.image.shape == sample.target.shape == (3, 20, 120)
     assert sample.target[:, 5:15, 30:90].min() == 1
     assert sample.target.mean() == pytest.approx(target.mean(), abs=0.01)
+
+
+# The engine takes such images as they are: a training that resampled them would learn other pixels than it meets.
+@pytest.mark.parametrize(
+    "sizes", [{"Y": 1.0, "X": None}, {"Y": 1.0, "X": 9.0}, {"Y": 1.0, "X": 0.11}, {"Y": 1.019, "X": 0.99}]
+)
+def test_images_are_resampled_as_the_engine_does_it(sizes: dict[str, float | None]) -> None:
+    grey = np.random.default_rng(0).normal(size=(2, 100, 100)).astype(np.float32)
+    for trained in ({"Y": 1.0, "X": 1.0}, {"Z": 3.0, "Y": 1.0, "X": 1.0}):
+        spec = InputSpec(axes="YX", pixel_size=trained)
+        sample = prepare(grey, np.zeros(grey.shape, np.int16), {"Z": 1.0, **sizes}, spec, group="g", use="train")
+        assert sample.image.shape == grey.shape
 
 
 def test_a_volume_is_normalised_as_one() -> None:

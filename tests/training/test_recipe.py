@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from napari_bioseg.core import RecipeError
+from napari_bioseg.models.registry import build_network
+from napari_bioseg.tasks import check_metrics
+from napari_bioseg.training.check import check_network
 from napari_bioseg.training.recipe import Recipe, read_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,10 +23,14 @@ def test_the_shipped_recipes_are_valid(path: Path) -> None:
     # Training and reported groups must not overlap.
     for fold in recipe.folds or ((),):
         part = recipe.without_fold(fold) if fold else recipe
-        assert any(p.use == "test" for p in part.pairs)
+        assert any(p.use == "train" for p in (*part.pairs, *part.simulated))
+        # A recipe of simulated images alone has no pair to test on.
+        assert not part.pairs or any(p.use == "test" for p in part.pairs)
         used = {use: {p.group for p in part.pairs if p.use == use} for use in ("train", "val", "test")}
         assert not used["train"] & used["test"]
         assert not used["train"] & used["val"]
+    check_metrics(recipe.task, (recipe.select_on, *recipe.metrics))
+    check_network(recipe, build_network(recipe.architecture.name, recipe.architecture.arguments))
 
 
 def test_overrides_reach_into_nested_options(make_recipe: Callable[..., Recipe], tmp_path: Path) -> None:
@@ -41,6 +48,17 @@ def test_overrides_reach_into_nested_options(make_recipe: Callable[..., Recipe],
         ("epochs=many", "epochs"),
         ("epochs.x=1", "no options"),
         ("patch=[8]", "patch"),
+        ("patch=[0, 32]", "patch"),
+        ("epochs=[", "epochs=.*YAML"),
+        ("name=../blobs", "name"),
+        ("batch=0", "batch"),
+        ("epochs=0", "epochs"),
+        ("steps=0", "steps"),
+        ("validate_every=0", "validate_every"),
+        ("augmentation.noise=-0.1", "noise"),
+        ("augmentation.rotation=400", "rotation"),
+        ("classes=[]", "classes"),
+        ("losses={}", "losses"),
     ],
 )
 def test_wrong_overrides_are_named(

@@ -37,6 +37,22 @@ def test_each_answer_has_a_picture_and_the_likeliest_is_chosen(dialog):
     assert "stack.tif" in dialog.findChild(type(dialog.problem)).text()
 
 
+def test_no_part_flashes_as_a_window(qtbot, monkeypatch):
+    from qtpy.QtWidgets import QCheckBox, QToolButton
+
+    from napari_bioseg.widgets.axes_dialog import AxesDialog
+    from napari_bioseg.widgets.controls import Slider
+
+    shown_bare = []
+    for kind in (QCheckBox, QToolButton):
+        monkeypatch.setattr(
+            kind, "setVisible", lambda self, on: shown_bare.append(self) if on and self.parent() is None else None
+        )
+    qtbot.addWidget(AxesDialog(ERROR, Path("/a")))
+    qtbot.addWidget(Slider(0, 1, optional=True))
+    assert not shown_bare
+
+
 def test_a_click_answers(dialog, qtbot):
     from qtpy.QtCore import Qt
     from qtpy.QtWidgets import QDialogButtonBox

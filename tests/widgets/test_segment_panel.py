@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 import shutil
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -67,6 +69,27 @@ def test_models_say_what_they_are_and_why_they_are_greyed(viewer, panel):
     combo.setCurrentIndex(other)
     assert not panel.view.segment_button.isEnabled()
     assert "needs a 3-D volume" in panel.view.model.card_text.text()
+
+
+def test_the_user_s_model_outlives_an_image_that_it_cannot_take(viewer, panel):
+    combo = panel.view.model.combo
+    combo.setCurrentIndex(combo.findData("tiny3d"))
+    combo.activated.emit(combo.currentIndex())  # as a click in the list does
+    viewer.add_image(np.zeros((8, 9), np.uint8), name="flat")
+    assert combo.currentData() != "tiny3d"
+    viewer.layers.selection.active = viewer.layers["stack"]
+    assert combo.currentData() == "tiny3d"
+
+
+def test_while_models_are_looked_for_none_is_said_to_be_missing(qtbot):
+    from napari_bioseg.widgets.model_box import ModelBox
+
+    box = ModelBox()
+    qtbot.addWidget(box)
+    box.set_image(None)
+    assert "Looking" in box.card_text.text()
+    box.set_models(())
+    assert "No model" in box.card_text.text()
 
 
 def test_the_image_follows_the_layer_list(viewer, panel):
@@ -154,6 +177,13 @@ def test_a_drawn_rectangle(qtbot, viewer, panel, path):
     assert np.array_equal(layer.data, whole[:, 10:41, 20:61])
 
 
+def test_a_rectangle_is_drawn_in_the_viewer_s_units(viewer, panel):
+    panel.view.where.draw()
+    shapes = viewer.layers.selection.active
+    assert shapes.units == viewer.layers["stack"].units[-2:]
+    assert viewer.dims.units is not None
+
+
 def test_nothing_drawn_is_a_notification(qtbot, panel):
     from napari.utils.notifications import notification_manager
 
@@ -235,6 +265,94 @@ def test_painting_while_the_volume_is_decoded_wins(qtbot, viewer, panel):
     assert viewer.layers[-1] is panel.tuner.layer is not layer
 
 
+def test_a_stroke_under_way_is_waited_for(qtbot, viewer, panel):
+    layer = segment(qtbot, panel)
+    data, before = layer.data, layer.data.copy()
+    with layer.block_history():  # as napari does while the button is down
+        layer.data_setitem((np.array([0]), np.array([1]), np.array([2])), 7)
+        painted = layer.data.copy()
+        panel.view.labels_form.controls["threshold"].move(0.8)
+        qtbot.wait(1500)
+        assert panel.tuner.at_work
+        assert layer.data is data
+        assert np.array_equal(layer.data, painted)
+        assert len(viewer.layers) == 2
+    with qtbot.waitSignal(panel.tuner.settled, timeout=WAIT):
+        pass
+    assert np.array_equal(layer.data, painted)
+    assert not np.array_equal(painted, before)
+    assert viewer.layers[-1] is panel.tuner.layer is not layer
+
+
+def test_a_preview_that_comes_during_a_stroke_waits(qtbot, viewer, panel):
+    preview = press(qtbot, panel, panel.view.preview_button)
+    with preview.block_history():
+        preview.data_setitem((np.array([0]), np.array([1]), np.array([2])), 7)
+        painted = preview.data.copy()
+        panel.preview()
+        qtbot.waitUntil(lambda: not panel.running, timeout=WAIT)
+        qtbot.wait(300)
+        assert len(viewer.layers) == 2
+    with qtbot.waitSignal(panel.shown, timeout=WAIT) as caught:
+        pass
+    assert caught.args[0] is not preview
+    assert np.array_equal(preview.data, painted)
+
+
+def hold_decoding(monkeypatch):
+    """Let no volume be decoded to its end before the event is set."""
+    from napari_bioseg.widgets import tuner
+
+    go, decode = threading.Event(), tuner.decode_again
+
+    def held(result, options, job):
+        job.stage("Decoding", 4)
+        time.sleep(0.1)  # progress is shown at most each 50 ms
+        job.step()
+        while not go.wait(0.01):
+            job.check()
+        return decode(result, options, job)
+
+    monkeypatch.setattr(tuner, "decode_again", held)
+    return go
+
+
+def test_cancel_stops_tuning_and_shows_the_labels_of_before(qtbot, viewer, panel, monkeypatch):
+    from qtpy.QtCore import Qt
+
+    layer = segment(qtbot, panel)
+    before = layer.data.copy()
+    hold_decoding(monkeypatch)
+    with qtbot.waitSignal(panel.tuner.plane_shown, timeout=WAIT):
+        panel.view.labels_form.controls["threshold"].move(0.8)
+    assert not np.array_equal(layer.data, before)
+    bar = panel.view.progress.bar
+    qtbot.waitUntil(lambda: "Decoding 1/4" in bar.format() and "left" in bar.format(), timeout=WAIT)
+    with qtbot.assertNotEmitted(panel.tuner.settled):
+        qtbot.mouseClick(panel.view.progress.cancel_button, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: not panel.tuner.at_work, timeout=WAIT)
+    assert np.array_equal(layer.data, before)
+    assert panel.tuner.pending is None
+    assert "Cancelled" in panel.view.notes.text()
+    assert bar.format() == "Ready"
+
+
+def test_a_late_decode_does_not_land_under_another_result(qtbot, viewer, panel, monkeypatch):
+    preview = press(qtbot, panel, panel.view.preview_button)
+    go = hold_decoding(monkeypatch)
+    panel.view.labels_form.controls["threshold"].move(0.8)
+    qtbot.waitUntil(lambda: panel.tuner.at_work, timeout=WAIT)
+    viewer.dims.set_current_step(0, 1)
+    panel.view.labels_form.set_values({"threshold": 0.3})
+    again = press(qtbot, panel, panel.view.preview_button)
+    assert again is preview
+    shown, result = again.data.copy(), result_of(again)
+    go.set()
+    qtbot.waitUntil(lambda: not panel.tuner.at_work, timeout=WAIT)
+    assert result_of(again) is result
+    assert np.array_equal(again.data, shown)
+
+
 def test_turning_to_another_result_finishes_the_first(qtbot, viewer, panel, path):
     first = segment(qtbot, panel)
     panel.view.where.current_check.setChecked(True)
@@ -247,7 +365,7 @@ def test_turning_to_another_result_finishes_the_first(qtbot, viewer, panel, path
     assert panel.tuner.layer is second
 
 
-def test_cancel_keeps_what_was_done(qtbot, viewer, panel):
+def test_cancel_keeps_what_was_done(qtbot, viewer, panel, tmp_path):
     from qtpy.QtCore import Qt
 
     viewer.layers.clear()
@@ -268,6 +386,12 @@ def test_cancel_keeps_what_was_done(qtbot, viewer, panel):
     assert not done[-1]
     assert "Cancelled" in panel.view.notes.text()
     assert panel.view.segment_button.isEnabled()
+    with qtbot.waitSignal(panel.saved, timeout=WAIT):
+        panel.save_to(tmp_path / "part.ome.tif")
+    written = napari_bioseg.open_image(tmp_path / "part.ome.tif")
+    assert np.array_equal(np.asarray(written.data), layer.data)
+    assert written.metadata["provenance"]["complete"] is False
+    assert "incomplete" in panel.view.notes.text()
 
 
 @pytest.mark.parametrize("ending", [".tif", ".ome.tif", ".ome.zarr"])
@@ -324,6 +448,31 @@ def test_the_copied_command_gives_the_same_labels(qtbot, viewer, panel, path):
     assert written.labels[0].translate == pytest.approx(tuple(layer.translate))
 
 
+def test_a_layer_unlike_its_file_has_no_command(viewer, panel):
+    from napari_bioseg.core.errors import IncompatibleImageError
+
+    layer = viewer.layers["stack"]
+    layer.scale = (2.0, 1.0, 1.0)
+    with pytest.raises(IncompatibleImageError, match=r"pixel size differs from its file.*Save it first"):
+        panel.command()
+
+
+def test_a_free_name_is_proposed(qtbot, panel, path, tmp_path, monkeypatch):
+    from qtpy.QtWidgets import QFileDialog
+
+    proposed = []
+    monkeypatch.setattr(
+        QFileDialog, "getSaveFileName", staticmethod(lambda _p, _t, start, _f: (proposed.append(start), ("", ""))[1])
+    )
+    for name in ("stack.labels.ome.zarr", "stack.labels-2.ome.zarr"):
+        panel.save()
+        (tmp_path / name).mkdir()
+    panel.save()
+    assert [p.rpartition("stack")[2] for p in proposed] == [
+        ".labels.ome.zarr", ".labels-2.ome.zarr", ".labels-3.ome.zarr",
+    ]  # fmt: skip
+
+
 def test_an_image_without_a_file_has_no_command(viewer, panel):
     from napari_bioseg.core.errors import IncompatibleImageError
 
@@ -342,6 +491,21 @@ def test_choices_are_remembered(qtbot, viewer, panel, make_panel):
     assert again.view.model.card().name == "tiny3d"
     assert again.view.labels_form.values()["min_size"] == 4
     assert again.view.resample_form.values()["resample"] is False
+
+
+def test_what_is_tuned_live_is_remembered(qtbot, panel):
+    segment(qtbot, panel)
+    with qtbot.waitSignal(panel.tuner.settled, timeout=WAIT):
+        panel.view.labels_form.controls["threshold"].move(0.8)
+    assert load_settings().segment["threshold"] == 0.8
+    assert load_settings().segment["model"] == "tiny2d"
+
+
+def test_a_home_that_cannot_be_written_does_not_stop_segment(qtbot, panel, tmp_path, monkeypatch, caplog):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("BIOSEG_CONFIG", str(tmp_path / "file" / "config"))
+    assert segment(qtbot, panel).data.any()
+    assert "not remembered" in caplog.text
 
 
 def test_damaged_settings_do_not_stop_the_panel(viewer, path, make_panel):
@@ -368,7 +532,7 @@ def test_unknown_axes_are_asked_for(qtbot, viewer, panel):
 
     QTimer.singleShot(200, accept)
     qtbot.mouseClick(panel.view.image.axes_button, Qt.MouseButton.LeftButton)
-    assert not panel.view.image.axes_button.isVisible()
+    assert panel.view.image.axes_button.text() == "Change dimensions…"
     assert panel.view.segment_button.isEnabled()
     assert panel.request().image.axes == "ZYX"
 

@@ -84,6 +84,41 @@ def test_open_from_the_menu_reads_in_the_background(window, qtbot, bare, monkeyp
     qtbot.waitUntil(lambda: len(window.layers) == 2, timeout=WAIT)
 
 
+def test_several_bare_stacks_are_asked_for_one_after_the_other(window, qtbot, bare, monkeypatch):
+    from qtpy.QtWidgets import QFileDialog
+
+    from napari_bioseg.widgets.open_command import open_file
+
+    paths = [bare, *(bare.with_name(f"bare{i}.tif") for i in range(2))]
+    for path in paths[1:]:
+        path.write_bytes(bare.read_bytes())
+    names = [str(path) for path in paths]
+    monkeypatch.setattr(QFileDialog, "getOpenFileNames", staticmethod(lambda *_a, **_k: (names, "")))
+    with answering(qtbot, "TYX") as asked:
+        open_file(window)
+        qtbot.waitUntil(lambda: len(window.layers) == 3, timeout=WAIT)
+    assert len(asked) == 1  # the answer is remembered for the folder before the next is opened
+    assert [layer.name for layer in window.layers] == ["bare", "bare0", "bare1"]
+
+
+def test_a_wrong_answer_is_changed_and_remembered(window, qtbot, bare):
+    from napari_bioseg.plugin.settings import remember_axes, remembered_axes
+    from napari_bioseg.widgets.image_box import ImageBox
+
+    remember_axes(bare, "TYX")
+    window.open(bare, plugin="napari-bioseg")
+    box = ImageBox(window)
+    assert box.axes_button.text() == "Change dimensions…"
+    assert not box.axes_button.isHidden()
+    with answering(qtbot, "ZYX") as asked:
+        box.axes_button.click()
+        qtbot.waitUntil(lambda: [layer.axis_labels for layer in window.layers] == [("z", "y", "x")], timeout=WAIT)
+    assert len(asked) == 1
+    assert remembered_axes(bare, 3) == "ZYX"
+    with qtbot.waitSignal(box.destroyed, timeout=WAIT):
+        box.deleteLater()
+
+
 def test_a_wrong_file_is_a_notification(window, qtbot, tmp_path):
     from napari.utils.notifications import notification_manager
 

@@ -9,8 +9,8 @@ import pytest
 import tifffile
 
 from napari_bioseg import evaluate, metrics, segment
-from napari_bioseg.core import IncompatibleImageError, RecipeError, image_from_array
-from napari_bioseg.workflows.evaluation import map_labels, take_planes
+from napari_bioseg.core import Cancelled, IncompatibleImageError, Job, RecipeError, image_from_array
+from napari_bioseg.workflows.evaluation import take_planes
 from napari_bioseg.workflows.options import EvaluateOptions
 
 pytestmark = pytest.mark.usefixtures("tiny_zoo")
@@ -50,11 +50,56 @@ def test_numbers_and_shapes_must_agree(pair: tuple[Path, Path]) -> None:
         evaluate([pair[0]], [pair[1]], options)
 
 
-def test_label_values() -> None:
-    values = np.array([0, 7, 255])
-    assert map_labels(values, {}, 1).tolist() == [0, 1, 1]
-    assert map_labels(values, {}, 3).tolist() == [0, 7, 255]
-    assert map_labels(values, {0: 0, 255: 1}, 1).tolist() == [0, -1, 1]
+def test_the_oracle_knows_no_more_than_the_truth(pair: tuple[Path, Path]) -> None:
+    image, truth = (tifffile.imread(p) for p in pair)
+    image[1:] = 255
+    tifffile.imwrite(pair[0], image, photometric="minisblack")
+    truth[1:] = 7
+    tifffile.imwrite(pair[1], truth, photometric="minisblack")
+    names = ("dice", "pixel_accuracy")
+    options = EvaluateOptions(model="tiny2d", axes="ZYX", metrics=names, label_values={0: 0, 255: 1})
+    (row,) = evaluate([pair[0]], [pair[1]], options)
+    assert row.oracle["dice"] == pytest.approx(metrics.oracle_threshold_dice(image[:1], truth[:1] > 0)[0])
+    assert row.oracle["pixel_accuracy"] > 0.9
+
+
+@pytest.mark.parametrize("axes", ["CZYX", "ZYXS"])
+def test_labels_of_images_with_channels_or_colour_have_none(pair: tuple[Path, Path], axes: str) -> None:
+    grey = tifffile.imread(pair[0])
+    both = np.stack((255 - grey, grey, grey), axis=axes.index("C") if "C" in axes else 3)
+    tifffile.imwrite(pair[0], both, photometric="rgb" if "S" in axes else "minisblack")
+    channel = 1 if "C" in axes else 0
+    options = EvaluateOptions(model="tiny2d", axes=axes, channel=channel, metrics=("dice",))
+    (row,) = evaluate([pair[0]], [pair[1]], options)
+    seen = grey if "C" in axes else both @ np.array([0.299, 0.587, 0.114])
+    truth = tifffile.imread(pair[1]) > 0
+    assert row.oracle["dice"] == pytest.approx(metrics.oracle_threshold_dice(seen, truth)[0], abs=0.01)
+
+
+def test_what_cannot_be_scored_is_told_before_the_network_runs(
+    pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_bioseg.workflows.evaluation.predict", lambda *_, **__: pytest.fail("too late"))
+    wrong = {"metrics": ("dise",)}, {"label_values": {255: 2}}
+    for more in wrong:
+        with pytest.raises(RecipeError):
+            evaluate([pair[0]], [pair[1]], EvaluateOptions(model="tiny2d", axes="ZYX", **more))
+    for path in pair:
+        tifffile.imwrite(path, np.zeros((32, 40), np.uint8), photometric="minisblack")
+    with pytest.raises(IncompatibleImageError, match="Z axis"):
+        evaluate([pair[0]], [pair[1]], EvaluateOptions(model="tiny3d"))
+
+
+def test_labels_without_interior_are_refused_in_one_line(pair: tuple[Path, Path]) -> None:
+    tifffile.imwrite(pair[1], np.zeros((3, 32, 40), np.uint8), photometric="minisblack")
+    with pytest.raises(RecipeError, match="interior"):
+        evaluate([pair[0]], [pair[1]], EvaluateOptions(model="tiny2d", axes="ZYX", metrics=("v_rand",)))
+
+
+def test_half_an_image_is_not_scored(pair: tuple[Path, Path]) -> None:
+    job = Job(lambda progress: job.cancel() if progress.done == 1 else None)
+    with pytest.raises(Cancelled):
+        evaluate([pair[0]], [pair[1]], EvaluateOptions(model="tiny2d", axes="ZYX"), job=job)
 
 
 def test_planes_are_taken_along_z() -> None:

@@ -18,6 +18,8 @@ from napari_bioseg.core import (
     UnwritableFileError,
     image_from_array,
 )
+from napari_bioseg.io import write_ome_zarr
+from napari_bioseg.models import load_model
 from napari_bioseg.workflows import segmentation as verb
 from napari_bioseg.workflows.options import SegmentOptions
 
@@ -112,10 +114,46 @@ def test_a_wrong_output_is_refused_before_any_work(tmp_path: Path, name: str) ->
         verb.check_ending(tmp_path / name)
 
 
+@pytest.mark.parametrize(("ending", "name"), [(".tif", "stack.tif"), (".ome.zarr", "o.ome.zarr")])
+def test_the_image_is_never_replaced(tmp_path: Path, ending: str, name: str) -> None:
+    path = tmp_path / name
+    if ending == ".tif":
+        tifffile.imwrite(path, np.zeros((20, 24), np.uint8))
+    else:
+        write_ome_zarr(path, image_from_array(np.zeros((20, 24), np.uint8), "YX"), {}, provenance={})
+    image = open_image(path)
+    with pytest.raises(UnwritableFileError, match="is the image itself"):
+        verb.check_ending(path, image.source)
+    with pytest.raises(UnwritableFileError, match="is the image itself"):
+        verb.save(segment(image, model="tiny2d"), path, image)
+    assert open_image(path).dtype == np.uint8
+
+
+def test_probabilities_never_replace_the_image(tmp_path: Path) -> None:
+    path = tmp_path / "a.probabilities.tif"
+    tifffile.imwrite(path, np.zeros((20, 24), np.uint8))
+    image = open_image(path)
+    with pytest.raises(UnwritableFileError, match="is the image itself"):
+        verb.save(segment(image, model="tiny2d"), tmp_path / "a.tif", image, probabilities=True)
+    assert [p.name for p in tmp_path.glob("*.tif")] == [path.name]
+
+
+def test_missing_planes_are_noted(tmp_path: Path) -> None:
+    path = tmp_path / "stopped.ome.tif"
+    tifffile.imwrite(path, np.ones((3, 20, 30), np.uint8), metadata={"axes": "TYX"})
+    path.write_bytes(path.read_bytes().replace(b'SizeT="3"', b'SizeT="4"'))
+    job = Job()
+    result = segment(path, model="tiny2d", job=job)
+    note = "Planes that are missing from the file and were read as zeros: 1"
+    assert note in job.notes
+    assert note in result.provenance["notes"]
+
+
 def test_a_cancelled_segmentation_is_kept_but_not_saved(tmp_path: Path) -> None:
     image = image_from_array(np.random.default_rng(0).integers(0, 255, (6, 64, 64), dtype=np.uint8), "ZYX")
     job = Job(lambda progress: job.cancel() if progress.done == 2 else None)
-    result = segment(image, SegmentOptions(model="tiny2d", tile=64), job=job)
+    options, model = SegmentOptions(model="tiny2d", tile=64), load_model("tiny2d")
+    result = verb.decode(verb.predict_image(image, model, options, job=job), options, model)
     assert not result.prediction.done
     done = [bool(plane.any()) for plane in result.prediction.probabilities[0]]
     assert done[0]
@@ -123,6 +161,23 @@ def test_a_cancelled_segmentation_is_kept_but_not_saved(tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
         verb.save(result, tmp_path / "out.ome.zarr", image)
     assert not (tmp_path / "out.ome.zarr").exists()
+
+
+def test_a_cancelled_segmentation_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verb, "decode_volume", lambda *_, **__: pytest.fail("decoded"))
+    image = image_from_array(np.zeros((6, 64, 64), np.uint8), "ZYX")
+    job = Job(lambda progress: job.cancel() if progress.done == 2 else None)
+    with pytest.raises(Cancelled):
+        segment(image, SegmentOptions(model="tiny2d", tile=64), job=job)
+
+
+def test_labels_bear_the_name_of_the_model(
+    stack: Path, tmp_path: Path, tiny_zoo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tiny_zoo / "tiny2d")
+    image = open_image(stack)
+    verb.save(segment(image, model="."), tmp_path / "out.ome.zarr", image)
+    assert open_image(tmp_path / "out.ome.zarr").labels[0].name == "tiny2d"
 
 
 def test_instances_are_numbered(stack: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from napari_bioseg.cli.console import console_job, show, table
 from napari_bioseg.cli.flags import with_flags
 from napari_bioseg.core.errors import BiosegError, Cancelled
 from napari_bioseg.core.job import format_duration
-from napari_bioseg.workflows.options import EvaluateOptions, SegmentOptions
+from napari_bioseg.workflows.options import DetectOptions, EvaluateOptions, SegmentOptions
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -34,8 +34,9 @@ def run() -> None:
     except (Cancelled, KeyboardInterrupt):
         typer.echo("cancelled", err=True)
         sys.exit(130)
-    except BiosegError as error:
-        typer.echo(f"error: {error}", err=True)
+    except (BiosegError, OSError) as error:
+        # A full disk or a folder without permission is the user's to mend as well.
+        typer.echo(f"error: {' '.join(str(error).split())}", err=True)
         sys.exit(1)
 
 
@@ -87,7 +88,7 @@ def segment(  # noqa: PLR0917 - one parameter a flag
     from napari_bioseg.io import open_image
     from napari_bioseg.workflows import segmentation as verb
 
-    verb.check_ending(out)
+    verb.check_ending(out, source.expanduser())
     began = time.monotonic()
     with console_job() as job:
         image = open_image(source, axes=axes, series=series)
@@ -96,6 +97,30 @@ def segment(  # noqa: PLR0917 - one parameter a flag
     seconds = time.monotonic() - began
     report = {"written": [str(p) for p in written], "seconds": round(seconds, 2), **result.provenance}
     show(report, f"{', '.join(map(str, written))} written in {format_duration(seconds)}", as_json)
+
+
+@app.command()
+@with_flags(DetectOptions)
+def detect(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="Image file, folder of planes, or OME-Zarr")],
+    out: Annotated[Path, typer.Option(help="Where to: .csv")],
+    options: Any,
+    axes: Annotated[str | None, typer.Option(help="Axes, where the file does not say them, e.g. TYX")] = None,
+    series: Annotated[int, typer.Option(help="Which image of a file with several")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Find objects, and write their boxes."""
+    from napari_bioseg.io import open_image
+    from napari_bioseg.workflows import detection as verb
+
+    verb.check_boxes_ending(out)
+    began = time.monotonic()
+    with console_job() as job:
+        found = verb.detect(open_image(source, axes=axes, series=series), options, job=job)
+        verb.save_detection(found, out)
+    seconds, n = time.monotonic() - began, len(found.boxes)
+    report = {"written": [str(out)], "boxes": n, "seconds": round(seconds, 2), **found.provenance}
+    show(report, f"{n} boxes written to {out} in {format_duration(seconds)}", as_json)
 
 
 @app.command()

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -92,3 +93,29 @@ class Boxes:
     def corners(self) -> Floats:
         """``(N, 4)``: least y, least x, largest y, largest x."""
         return np.concatenate((self.centre - self.size / 2, self.centre + self.size / 2), axis=1)
+
+
+def iou_pairs(one: Boxes, other: Boxes, least: float = 0.0) -> tuple[Integers, Integers, Floats]:
+    """Return which boxes overlap, and how much: indices into both, and intersection over union above `least`.
+
+    Only boxes of one frame and plane are compared; neighbours are found by a tree, so that thousands of small boxes
+    cost milliseconds, not their square.
+    """
+    if not len(one) or not len(other):
+        return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
+    from scipy.spatial import cKDTree
+
+    # Centres that are further apart than both half sides cannot overlap; frames and planes lie far apart.
+    reach = (one.size.max() + other.size.max()) / 2
+    trees = [
+        cKDTree(np.column_stack((b.centre, b.frame * (2 * reach + 1), b.z * (2 * reach + 1)))) for b in (one, other)
+    ]
+    near = trees[0].sparse_distance_matrix(trees[1], reach, p=np.inf, output_type="ndarray")
+    i, j = near["i"].astype(np.int64), near["j"].astype(np.int64)
+    a, b = one.corners[i], other.corners[j]
+    sides = np.clip(np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2]), 0, None)
+    common = sides.prod(axis=1)
+    union = one.size[i].prod(axis=1) + other.size[j].prod(axis=1) - common
+    iou = np.divide(common, union, out=np.zeros_like(common), where=union > 0)
+    kept = iou > least
+    return i[kept], j[kept], iou[kept]

@@ -43,10 +43,16 @@ def whole_or_nothing(target: Path, *, overwrite: bool = True) -> Iterator[Path]:
 
 def _swap(new: Path, target: Path) -> None:
     # os.replace cannot put a folder over a non-empty one: move the old one aside first.
+    if not target.is_dir():
+        os.replace(new, target)
+        return
     old = target.with_name(f".{uuid.uuid4().hex[:8]}.old.{target.name}")
-    if target.is_dir():
-        os.replace(target, old)
-    os.replace(new, target)
+    os.replace(target, old)
+    try:
+        os.replace(new, target)
+    except BaseException:
+        os.replace(old, target)
+        raise
     remove(old)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,10 +102,6 @@ class Image:
             known = i >= 0 and letter in SPATIAL and self.units[i] == "micrometer"
             sizes.append(self.scale[i] if known else None)
         return tuple(sizes)
-
-    def with_axes(self, axes: str) -> Image:
-        """The same array under other axis names (same number of dimensions)."""
-        return replace(self, axes=axes)
 
 
 def image_from_array(

@@ -49,12 +49,14 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises
     ------
     RecipeError
-        The file is missing, is not YAML, or holds no mapping.
+        The file is missing, is not UTF-8 or not YAML, or holds no mapping.
     """
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RecipeError(str(path), f"cannot be read ({error.strerror})", "Check the path") from error
+    except UnicodeDecodeError as error:
+        raise RecipeError(str(path), "is not text in UTF-8", "Save it as UTF-8") from error
     except yaml.YAMLError as error:
         line = str(error).splitlines()[0]
         raise RecipeError(str(path), f"is not valid YAML ({line})", "Mend the file") from error

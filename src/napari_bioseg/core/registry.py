@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Callable, Iterator
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
 from napari_bioseg.core.errors import RecipeError
 
 T = TypeVar("T")
+LOG = logging.getLogger(__name__)
 
 
 class Registry(Generic[T]):
@@ -25,7 +28,8 @@ class Registry(Generic[T]):
     def __init__(self, kind: str, group: str) -> None:
         self.kind, self._group = kind, group
         self._items: dict[str, T] = {}
-        self._scanned = False
+        self._lock = threading.RLock()  # a package that is being loaded may ask for names itself
+        self._waiting: list[EntryPoint] | None = None
 
     def register(self, name: str) -> Callable[[T], T]:
         """Return a decorator that registers under `name`."""
@@ -56,8 +60,16 @@ class Registry(Generic[T]):
         return iter(sorted(self._items))
 
     def _scan(self) -> None:
-        if self._scanned:
-            return
-        self._scanned = True
-        for point in entry_points(group=self._group):
+        with self._lock:
+            if self._waiting is None:
+                self._waiting = list(entry_points(group=self._group))
+            while self._waiting:
+                self._load(self._waiting.pop(0))
+
+    def _load(self, point: EntryPoint) -> None:
+        try:
             self.register(point.name)(point.load())
+        except Exception as error:  # noqa: BLE001 - another package's code: whatever it raises, the rest is not to go
+            LOG.warning(
+                "%s %r of %s is left out: %s: %s", self.kind, point.name, point.value, type(error).__name__, error
+            )

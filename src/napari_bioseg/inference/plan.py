@@ -12,9 +12,7 @@ from napari_bioseg.core.job import Job
 from napari_bioseg.inference.options import PredictOptions
 from napari_bioseg.inference.tiles import Axis, Span, Tile, chosen_edges, chunked, count_tiles, iterate_tiles
 from napari_bioseg.models.model import Model
-
-_SAME_SIZE = 0.02  # pixel sizes that differ by less are taken as equal
-_LARGEST_FACTOR = 8.0
+from napari_bioseg.models.pixel_size import model_pixels
 
 
 @dataclass(frozen=True)
@@ -142,30 +140,10 @@ def _checked_box(box: Sequence[slice] | None, shape: tuple[int, ...], axes: str)
 
 
 def _factors(image: Image, model: Model, options: PredictOptions, job: Job) -> tuple[float, ...]:
-    """Return the size of a model pixel in image pixels along each axis of the model."""
-    same = (1.0,) * len(model.axes)
-    trained = model.card.input.pixel_size
-    if not trained or not options.resample:
-        return same
-    wanted = " x ".join(f"{trained[a]:g}" for a in model.axes if a in trained)
+    if not options.resample:
+        return (1.0,) * len(model.axes)
     sizes = dict(zip(model.axes, image.pixel_size(model.axes), strict=True))
-    if any(sizes[a] is None for a in trained if a in sizes):
-        job.note(
-            f"the image has no pixel size; {model.card.name} was trained at {wanted} µm, the image is taken as it is"
-        )
-        return same
-    factors = tuple(_factor(trained.get(a), sizes[a]) for a in model.axes)
-    if any(not 1 / _LARGEST_FACTOR <= f <= _LARGEST_FACTOR for f in factors):
-        have = " x ".join(f"{sizes[a]:g}" for a in model.axes if a in trained)
-        job.note(
-            f"pixels of {have} µm are too far from {wanted} µm, at which {model.card.name} was trained; not resampled"
-        )
-        return same
+    factors, why_not = model_pixels(model.card.input, sizes)
+    if why_not:
+        job.note(why_not)
     return factors
-
-
-def _factor(trained: float | None, size: float | None) -> float:
-    if trained is None or not size or size <= 0:
-        return 1.0
-    factor = trained / size
-    return 1.0 if abs(factor - 1) < _SAME_SIZE else factor

@@ -102,7 +102,7 @@ def predict(
 
 
 def _check(image: Image, model: Model) -> None:
-    reason = refusal(model.card, image)
+    reason = refusal(model.card, image, task=model.card.task)
     if model.card.input.channels != 1:
         reason = f"takes {model.card.input.channels} channels at once, which is not supported"
     if reason:

@@ -9,11 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from napari_bioseg.io.omezarr import holds_image
     from napari_bioseg.io.omezarr_writer import LabelsToWrite, add_labels, write_ome_zarr
     from napari_bioseg.io.opening import can_open, list_series, open_image
     from napari_bioseg.io.public import PUBLIC_IMAGES, PublicImage, open_public_image
     from napari_bioseg.io.raw import SeriesInfo
     from napari_bioseg.io.tiff_writer import write_image_tiff, write_labels_tiff
+    from napari_bioseg.io.writing import check_not_source
 
 __all__ = [
     "PUBLIC_IMAGES",
@@ -22,6 +24,8 @@ __all__ = [
     "SeriesInfo",
     "add_labels",
     "can_open",
+    "check_not_source",
+    "holds_image",
     "list_series",
     "open_image",
     "open_public_image",
@@ -37,6 +41,8 @@ _HOME = {
     "SeriesInfo": "raw",
     "add_labels": "omezarr_writer",
     "can_open": "opening",
+    "check_not_source": "writing",
+    "holds_image": "omezarr",
     "list_series": "opening",
     "open_image": "opening",
     "open_public_image": "public",

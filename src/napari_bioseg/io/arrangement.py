@@ -30,6 +30,7 @@ def choices(axes: str) -> tuple[str, ...]:
     for fill in fills:
         letters = iter(fill)
         found.append("".join(next(letters) if a == UNKNOWN else a for a in axes))
+    found = [axes for axes in found if {"Y", "X"} <= set(axes)]
     return tuple(found[:3]) if count > 1 else tuple(found)
 
 

@@ -20,10 +20,12 @@ from napari_bioseg.io.arrangement import UNKNOWN
 from napari_bioseg.io.lazy import grown_chunks, lazy
 from napari_bioseg.io.planes import natural
 from napari_bioseg.io.raw import Calibration, RawImage, SeriesInfo, check_series, series_info, to_image
+from napari_bioseg.io.writing import ZARR_MARKS
 
 Node = zarr.Group | zarr.Array[Any]
 OWN = "bioseg"  # our key among the attributes: provenance, and where the image is when it is not copied
 TYPES = {"time": "T", "channel": "C"}
+WORDS = {"TIME": "T", "CHANNEL": "C", "POSITION": "R"}
 
 
 def read(path: Path, series: int) -> RawImage:
@@ -34,9 +36,10 @@ def read(path: Path, series: int) -> RawImage:
     UnreadableFileError
         There is no image in it, an array is missing, a linked image is missing, or there is no such series.
     """
-    root = zarr.open(path, mode="r")
+    root = open_store(path)
     link = _link(root, path)
     if link is not None:
+        check_series(series, 1, path)
         return _linked(root, path, link)
     images = _images(root)
     if not images:
@@ -51,11 +54,35 @@ def read(path: Path, series: int) -> RawImage:
 
 def list_series(path: Path) -> tuple[SeriesInfo, ...]:
     """Describe every image of a store."""
-    root = zarr.open(path, mode="r")
+    root = open_store(path)
     link = _link(root, path)
     if link is not None:
-        return list_series(link)
+        return list_series(link)[:1]
     return tuple(_describe(name, node, path) for name, node in _images(root))
+
+
+def open_store(path: Path) -> Node:
+    """Open a store to read, by what lies in it: consolidated metadata may be older."""
+    return zarr.open(path, mode="r", use_consolidated=False)
+
+
+def holds_image(path: Path) -> bool:
+    """Whether there is a store that holds or refers to more than labels; one that cannot be understood counts too.
+
+    Parameters
+    ----------
+    path : Path
+        Anything, there or not.
+    """
+    if not any((path / mark).exists() for mark in ZARR_MARKS):
+        return False
+    try:
+        root = open_store(path)
+        if isinstance(root, zarr.Array) or _link(root, path) is not None:
+            return True
+        return bool(_own_images(root) or _children(root))
+    except Exception:  # noqa: BLE001 - whatever is wrong with it, it may be someone's image
+        return True
 
 
 def ome(node: Node) -> dict[str, Any]:
@@ -82,6 +109,10 @@ def _images(root: Node) -> list[tuple[str, Node]]:
     """Return the images of a store with their names: itself, its series, its fields, its labels, or its arrays."""
     if isinstance(root, zarr.Array):
         return [("", root)]
+    return _own_images(root) or _label_images(root) or _children(root)
+
+
+def _own_images(root: zarr.Group) -> list[tuple[str, Node]]:
     attributes = ome(root)
     if "multiscales" in attributes:
         return [("", root)]
@@ -90,10 +121,21 @@ def _images(root: Node) -> list[tuple[str, Node]]:
         return [(f"{w}/{i['path']}", root[f"{w}/{i['path']}"]) for w in wells for i in ome(root[w])["well"]["images"]]
     if "well" in attributes:
         return [(i["path"], root[i["path"]]) for i in attributes["well"]["images"]]
+    return []
+
+
+def _label_images(root: zarr.Group) -> list[tuple[str, Node]]:
+    """Return the labels of a store without an image, or of a folder of labels."""
+    attributes = ome(root)
     if "labels" in attributes:
         return [(name, root[name]) for name in attributes["labels"]]
-    if "labels" in root and "bioformats2raw.layout" not in attributes:
-        return _images(root["labels"])
+    folder = root.get("labels")
+    if "bioformats2raw.layout" in attributes or not isinstance(folder, zarr.Group) or "labels" not in ome(folder):
+        return []
+    return _label_images(folder)
+
+
+def _children(root: zarr.Group) -> list[tuple[str, Node]]:
     children = sorted(root.members(), key=lambda member: natural(member[0]))
     return [(n, c) for n, c in children if isinstance(c, zarr.Array) or "multiscales" in ome(c)]
 
@@ -112,10 +154,17 @@ def _plain(array: zarr.Array[Any], path: Path) -> RawImage:
 
 def _plain_axes(array: zarr.Array[Any]) -> str:
     names: Any = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS") or ()
-    letters = "".join(str(name or UNKNOWN).upper()[:1] for name in names)
-    if len(letters) == array.ndim and len(set(letters)) == array.ndim and set(letters) <= set(KNOWN):
-        return letters
-    return UNKNOWN * (array.ndim - 2) + "YX"[-array.ndim :]
+    letters = "".join(_named(str(name or "").upper()) for name in names)
+    known = letters.replace(UNKNOWN, "")
+    if len(letters) != array.ndim or len(set(known)) != len(known):
+        letters = known = UNKNOWN * array.ndim
+    if not {"Y", "X"} & set(letters) and letters.endswith(UNKNOWN * 2):
+        return letters[:-2] + "YX"
+    return letters
+
+
+def _named(name: str) -> str:
+    return name if len(name) == 1 and name in KNOWN else WORDS.get(name, UNKNOWN)
 
 
 def _multiscale(group: zarr.Group, path: Path) -> RawImage:
@@ -169,8 +218,7 @@ def _axes(multiscale: Mapping[str, Any], ndim: int) -> str:
 
 
 def _letter(axis: Mapping[str, Any]) -> str:
-    name = str(axis["name"]).upper()
-    return TYPES.get(str(axis.get("type")), name if len(name) == 1 and name in KNOWN else UNKNOWN)
+    return TYPES.get(str(axis.get("type")), _named(str(axis["name"]).upper()))
 
 
 def _placement(multiscale: Mapping[str, Any], dataset: Mapping[str, Any], axes: str) -> Calibration:

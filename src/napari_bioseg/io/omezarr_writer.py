@@ -17,11 +17,11 @@ from napari_bioseg.core.errors import UnwritableFileError
 from napari_bioseg.core.files import whole_or_nothing
 from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
-from napari_bioseg.io.omezarr import OWN, list_series, ome
+from napari_bioseg.io.omezarr import OWN, holds_image, list_series, ome, open_store
 from napari_bioseg.io.omezarr_metadata import VERSION, Classes, image_label, multiscales, omero
 from napari_bioseg.io.omezarr_store import Region, count_regions, fill, fill_next, make_array
 from napari_bioseg.io.pyramid import Level, halve_mean, halve_mode, plan_levels
-from napari_bioseg.io.writing import ZARR_MARKS, as_labels, check_target, writing
+from napari_bioseg.io.writing import ZARR_MARKS, as_labels, check_not_source, check_target, writing
 
 ORDER = "TRCZYX"  # the specification: time, then channel or another kind, then space
 
@@ -86,7 +86,8 @@ def write_ome_zarr(
     ------
     UnwritableFileError
         The axes have no place in OME-Zarr, a label does not fit uint32, a name is unusable, no such folder, a full
-        disk, or the store exists and must not be replaced.
+        disk, or the store exists and must not be replaced: never one that `image` was read from, nor one that holds
+        an image when there is none to take its place.
     Cancelled
         The user stopped the job; nothing is left behind.
     """
@@ -94,10 +95,13 @@ def write_ome_zarr(
     for name in labels:
         _check_name(name, target)
     own: dict[str, Any] = {"provenance": dict(provenance)}
-    check_target(target)
+    with writing(target):
+        check_target(target)
+        if image is not None:
+            check_not_source(target, image.source)
+        elif holds_image(target):
+            raise UnwritableFileError(str(target), "holds an image", "Choose another name")
     linked = _linkable(image) if link else None
-    if linked == target.resolve():
-        raise UnwritableFileError(str(target), "would replace the image it refers to", "Choose another name")
     if linked is not None:
         own["image"] = _relative(linked, target)
     with writing(target), whole_or_nothing(target, overwrite=overwrite) as temporary:
@@ -106,7 +110,7 @@ def write_ome_zarr(
         if image is not None and linked is None:
             _write_image(root, image, target, job)
         if labels:
-            folder = root.create_group("labels", attributes={"ome": {"version": VERSION, "labels": list(labels)}})
+            folder = root.create_group("labels", attributes=_listing(*labels))
             source = "../../" if linked is None else _relative(linked, target / "labels" / "any")
             for name, item in labels.items():
                 _write_labels(folder, name, item, target=target, source=source, own=own["provenance"], job=job)
@@ -141,7 +145,7 @@ def add_labels(
     Raises
     ------
     UnwritableFileError
-        `path` is no OME-Zarr 0.5, the name is unusable or taken, or as for `write_ome_zarr`.
+        `path` is no OME-Zarr 0.5 or holds several images, the name is unusable or taken, or as for `write_ome_zarr`.
     Cancelled
         The user stopped the job; the store is as it was.
     """
@@ -149,37 +153,62 @@ def add_labels(
     _check_name(name, target)
     root = _own_group(target)
     folder_path = target / "labels"
+    own = root.attrs.get(OWN)
+    linked = own.get("image") if isinstance(own, Mapping) else None
+    source = "../../" if linked is None else _relative((target / str(linked)).resolve(), folder_path / name)
+    first = "labels" not in root
+    place = folder_path if first else folder_path / name
     with writing(target):
-        if "labels" not in root:
-            root.create_group("labels", attributes={"ome": {"version": VERSION, "labels": []}})
-        own = root.attrs.get(OWN)
-        linked = own.get("image") if isinstance(own, Mapping) else None
-        source = "../../" if linked is None else _relative((target / str(linked)).resolve(), folder_path / name)
-        with whole_or_nothing(folder_path / name, overwrite=overwrite) as temporary:
-            folder = zarr.open_group(folder_path, mode="r+")
-            _write_labels(
-                folder, temporary.name, labels, target=target, source=source, own=dict(provenance), job=job, title=name
-            )
+        with whole_or_nothing(place, overwrite=overwrite and not first) as temporary:
+            # The first labels bring the folder of labels with them, so that none is left when they do not come.
+            folder = root.create_group(temporary.name, attributes=_listing(name)) if first else root["labels"]
+            if not isinstance(folder, zarr.Group):
+                raise UnwritableFileError(str(folder_path), "is an array", "Save the labels to a new OME-Zarr")
+            inner = name if first else temporary.name
+            _write_labels(folder, inner, labels, target=target, source=source, own=provenance, job=job, title=name)
         _list_labels(folder_path, name)
+        _forget_consolidated(target)
+
+
+def _listing(*names: str) -> dict[str, Any]:
+    return {"ome": {"version": VERSION, "labels": list(names)}}
 
 
 def _own_group(path: Path) -> zarr.Group:
     try:
-        root = zarr.open_group(path, mode="r+", zarr_format=3)
+        root = zarr.open_group(path, mode="r+", zarr_format=3, use_consolidated=False)
     except (FileNotFoundError, ValueError, OSError) as error:
         raise UnwritableFileError(str(path), "is no OME-Zarr 0.5", "Save the labels to a new OME-Zarr") from error
-    if str(ome(root).get("version")) != VERSION:
+    attributes = ome(root)
+    if str(attributes.get("version")) != VERSION:
         raise UnwritableFileError(str(path), "is no OME-Zarr 0.5", "Save the labels to a new OME-Zarr")
+    if {"plate", "well", "bioformats2raw.layout"} & set(attributes):
+        raise UnwritableFileError(str(path), "holds several images", "Give one of them, e.g. the folder 0 in it")
     return root
 
 
 def _list_labels(folder: Path, name: str) -> None:
-    # Written beside and renamed: a reader sees the old list or the new one.
-    target = folder / "zarr.json"
-    document = json.loads(target.read_text(encoding="utf-8"))
-    entry = document["attributes"].setdefault("ome", {"version": VERSION})
+    document = _document(folder)
+    entry = document.setdefault("attributes", {}).setdefault("ome", {"version": VERSION})
     entry["labels"] = [*(n for n in entry.get("labels", []) if n != name), name]
-    with whole_or_nothing(target) as temporary:
+    _write_document(folder, document)
+
+
+def _forget_consolidated(store: Path) -> None:
+    """Drop the copy of all metadata that the root may hold: it knows nothing of the new labels and would hide them."""
+    document = _document(store)
+    if document.pop("consolidated_metadata", None) is not None:
+        _write_document(store, document)
+
+
+def _document(group: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((group / "zarr.json").read_text(encoding="utf-8"))
+    return document
+
+
+def _write_document(group: Path, document: Mapping[str, Any]) -> None:
+    # Written beside and renamed: a reader sees the old document or the new one.
+    with whole_or_nothing(group / "zarr.json") as temporary:
         temporary.write_text(json.dumps(document, indent=2), encoding="utf-8")
 
 
@@ -191,7 +220,7 @@ def _check_name(name: str, path: Path) -> None:
 def _linkable(image: Image | None) -> Path | None:
     if image is None or image.source is None or not image.source.is_dir():
         return None
-    node = zarr.open(image.source, mode="r") if any((image.source / m).exists() for m in ZARR_MARKS) else None
+    node = open_store(image.source) if any((image.source / m).exists() for m in ZARR_MARKS) else None
     if not (isinstance(node, zarr.Group) and "multiscales" in ome(node)):
         return None
     # A crop, or an image under other axes, is not what its source holds.

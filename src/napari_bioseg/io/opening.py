@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -81,7 +82,7 @@ def open_image(source: str | Path, *, axes: str | None = None, series: int = 0) 
     UnknownAxesError
         The file does not say what its dimensions are and `axes` is not given, or does not fit.
     """
-    path = Path(source).expanduser()
+    path = _path(source)
     raw = _with(path, lambda module: module.read(path, series))
     return to_image(raw, path, axes)
 
@@ -99,7 +100,7 @@ def list_series(source: str | Path) -> tuple[SeriesInfo, ...]:
     UnreadableFileError
         As for `open_image`.
     """
-    path = Path(source).expanduser()
+    path = _path(source)
     return _with(path, lambda module: module.list_series(path))
 
 
@@ -111,15 +112,25 @@ def can_open(source: str | Path) -> bool:
     source : str or Path
         A file or a folder.
     """
-    path = Path(source).expanduser()
+    try:
+        path = _path(source)
+    except UnreadableFileError:
+        return False
     try:
         reader = _reader_of(path)
         if reader.module == "planes":
             import_module("napari_bioseg.io.planes").plane_files(path)
-    except UnreadableFileError:
+    except OSError:
         # A damaged image is ours all the same: nobody else says what is wrong with it.
-        return path.is_file() and path.name.lower().endswith((*TIFF_NAMES, *RASTER_NAMES, *NIFTI_NAMES))
+        return os.path.isfile(path) and path.name.lower().endswith((*TIFF_NAMES, *RASTER_NAMES, *NIFTI_NAMES))
     return True
+
+
+def _path(source: str | Path) -> Path:
+    try:
+        return Path(source).expanduser()
+    except RuntimeError as error:
+        raise UnreadableFileError(str(source), "names a home folder that is not there", "Check the path") from error
 
 
 def _with(path: Path, use: Callable[[ModuleType], T]) -> T:
@@ -134,10 +145,18 @@ def _with(path: Path, use: Callable[[ModuleType], T]) -> T:
 
 
 def _reader_of(path: Path) -> Reader:
-    head = _head(path)
-    for reader in READERS:
-        if reader.takes(path, head):
-            return reader
+    try:
+        head = _head(path)
+        for reader in READERS:
+            if reader.takes(path, head):
+                return reader
+    except BiosegError:
+        raise
+    except FileNotFoundError as error:
+        raise UnreadableFileError(str(path), "there is no such file", "Check the path") from error
+    except OSError as error:
+        problem = f"cannot be opened ({error.strerror or error})"
+        raise UnreadableFileError(str(path), problem, "Check the path and its permissions") from error
     if path.name.lower().endswith((*TIFF_NAMES, *RASTER_NAMES)):
         problem = f"is no {path.suffix[1:].upper()} file although its name says so"
         raise UnreadableFileError(str(path), problem, f"Give a file of a kind we read: {FORMATS}")
@@ -147,13 +166,8 @@ def _reader_of(path: Path) -> Reader:
 def _head(path: Path) -> bytes:
     if path.is_dir():
         return b""
-    try:
-        with path.open("rb") as handle:
-            head = handle.read(16)
-    except FileNotFoundError as error:
-        raise UnreadableFileError(str(path), "there is no such file", "Check the path") from error
-    except OSError as error:
-        raise UnreadableFileError(str(path), f"cannot be opened ({error.strerror})", "Check its permissions") from error
+    with path.open("rb") as handle:
+        head = handle.read(16)
     if not head:
         raise UnreadableFileError(str(path), "is empty", "Copy or save the file again")
     return head

@@ -127,10 +127,7 @@ def _check_alike(files: tuple[Path, ...]) -> None:
 
 def _header(file: Path) -> tuple[Any, ...]:
     if file.suffix.lower() not in TIFF_NAMES:
-        data = file.read_bytes()
-        if not raster.is_whole(data):
-            raise UnreadableFileError(str(file), "is truncated: its end mark is missing", raster.FIX)
-        return raster.header(data)
+        return raster.look(file)
     try:
         with tifffile.TiffFile(file) as tif:
             check_whole(tif, file)

@@ -14,6 +14,7 @@ from napari_bioseg.core.files import whole_or_nothing
 from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
 from napari_bioseg.io.opening import open_image
+from napari_bioseg.io.writing import writing
 
 _MEGABYTE = 10**6
 _SECONDS = 30  # without a byte, before a download is given up
@@ -94,9 +95,10 @@ def open_public_image(public: PublicImage, *, job: Job | None = None) -> Image:
     if not folder.is_dir():
         archive = _download(public, folder.with_suffix(".zip"), job)
         job.stage(f"Unpacking {public.title}")
-        with whole_or_nothing(folder) as temporary:
-            _unpack(public, archive, temporary)
-        archive.unlink()
+        with writing(folder):
+            with whole_or_nothing(folder) as temporary:
+                _unpack(public, archive, temporary)
+            archive.unlink()
     image = open_image(folder, axes="ZYX")
     scale = tuple(public.pixel_size[axis] for axis in "ZYX")
     return replace(image, name=public.title, scale=scale, units=("micrometer",) * 3)

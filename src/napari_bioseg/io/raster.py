@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from napari_bioseg.core.errors import UnreadableFileError
 from napari_bioseg.io.lazy import lazy
 from napari_bioseg.io.raw import RawImage, SeriesInfo, check_series, series_info
 
+JPEG_HEAD = 2**20  # bytes; the frame comes after metadata, each segment of which has up to 64 KiB
+TAIL = 2**16
 FIX = "The file was cut short; copy or save it again"
 
 
@@ -55,11 +58,37 @@ def decode(path: Path) -> npt.NDArray[Any]:
     return np.asarray(codec(data))
 
 
+def look(path: Path) -> tuple[int, ...]:
+    """Return what `header` says of a file, of which only the head and the end are read.
+
+    Raises
+    ------
+    UnreadableFileError
+        The file is truncated.
+    """
+    with path.open("rb") as handle:
+        head = handle.read(33)  # PNG's signature and its first chunk
+        if not head.startswith(b"\x89PNG"):
+            head += handle.read(JPEG_HEAD)
+        size = handle.seek(0, os.SEEK_END)
+        handle.seek(max(0, size - TAIL))
+        end = handle.read()
+    # A JPEG may carry more than `TAIL` behind its end mark.
+    if not _ends(head, end, size) and not is_whole(path.read_bytes()):
+        raise UnreadableFileError(str(path), "is truncated: its end mark is missing", FIX)
+    return header(head)
+
+
 def is_whole(data: bytes) -> bool:
     """Whether the end mark is there: IEND of PNG, EOI of JPEG (a thumbnail in its head has one of its own)."""
-    if data.startswith(b"\x89PNG"):
-        return b"IEND" in data[-64:]
-    return data.rfind(b"\xff\xd9") > len(data) // 2
+    return _ends(data, data, len(data))
+
+
+def _ends(head: bytes, end: bytes, size: int) -> bool:
+    if head.startswith(b"\x89PNG"):
+        return b"IEND" in end[-64:]
+    mark = end.rfind(b"\xff\xd9")
+    return mark >= 0 and size - len(end) + mark > size // 2
 
 
 def header(data: bytes) -> tuple[int, ...]:

@@ -33,17 +33,18 @@ def read(path: Path, series: int) -> RawImage:
     UnreadableFileError
         The file is truncated, or there is no such series.
     """
-    tif = tifffile.TiffFile(path)  # stays open for compressed series: their chunks are decoded through it
-    try:
-        missing = check_whole(tif, path)
+    # Closed at the end: a compressed series opens the file anew for each of its chunks.
+    with tifffile.TiffFile(path) as tif:
+        check_whole(tif, path)
         check_series(series, len(tif.series), path)
         chosen = tif.series[series]
         levels = tuple(_level(level, path) for level in chosen.levels)
+        missing = sum(page is None for page in chosen)
         metadata: dict[str, Any] = {"missing_planes": missing} if missing else {}
         notes = own_notes(tif)
         if "provenance" in notes:
             metadata["provenance"] = notes["provenance"]
-        raw = RawImage(
+        return RawImage(
             levels=levels,
             axes=house_letters(chosen.axes),
             calibration=calibrate(tif, series),
@@ -51,12 +52,6 @@ def read(path: Path, series: int) -> RawImage:
             channel_names=channel_names(tif, series),
             metadata=metadata,
         )
-    except BaseException:
-        tif.close()
-        raise
-    if all(_mapped_offset(level) is not None for level in chosen.levels):
-        tif.close()
-    return raw
 
 
 def list_series(path: Path) -> tuple[SeriesInfo, ...]:
@@ -98,6 +93,6 @@ def _level(level: tifffile.TiffPageSeries, path: Path) -> da.Array:
         source = MappedFile(Path(level.keyframe.parent.filehandle.path), offset, shape, dtype)
         inner = 3 if axes.endswith("S") else 2
         return lazy(source, path, piece_chunks(shape, dtype.itemsize, inner))
-    array = zarr.open_array(level.aszarr(level=0, chunkmode=_chunk_mode(level)), mode="r")
+    array = zarr.open_array(level.aszarr(level=0, chunkmode=_chunk_mode(level), _openfiles=0), mode="r")
     plane = (axes.find("Y"), axes.find("X"))
     return lazy(array, path, grown_chunks(array.chunks, shape, array.dtype.itemsize, plane))

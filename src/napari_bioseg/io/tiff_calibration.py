@@ -25,9 +25,10 @@ def calibrate(tif: tifffile.TiffFile, series: int) -> Calibration:
     """Return the pixel size of one series, by axis letter."""
     pixels = _ome_pixels(tif, series)
     steps: dict[str, tuple[float, str | None]] = {}
-    steps.update(_from_tags(tif))
+    tags = tif.series[series].keyframe.tags
+    steps.update(_from_tags(tags))
     steps.update(_from_lsm(tif))
-    steps.update(_from_imagej(tif))
+    steps.update(_from_imagej(tif, tags))
     if pixels is not None:
         steps.update(_from_ome(pixels))
     known = {a: v for a, (v, unit) in steps.items() if unit is not None}
@@ -91,15 +92,17 @@ def _from_ome(pixels: ET.Element) -> dict[str, tuple[float, str | None]]:
     return _standard({a: (_number(value), unit) for a, (value, unit) in steps.items()})
 
 
-def _from_imagej(tif: tifffile.TiffFile) -> dict[str, tuple[float, str | None]]:
+def _from_imagej(tif: tifffile.TiffFile, tags: tifffile.TiffTags) -> dict[str, tuple[float, str | None]]:
     found = tif.imagej_metadata or {}
     unit = str(found.get("unit", ""))
-    steps: dict[str, tuple[float, str | None]] = {"T": (_number(found.get("finterval")), "s")}
+    steps: dict[str, tuple[float, str | None]] = {
+        "T": (_number(found.get("finterval")), str(found.get("tunit") or "s"))
+    }
     if unit:
         steps["Z"] = (abs(_number(found.get("spacing"))), unit)
-        for letter, step in _resolution(tif).items():
+        for letter, step in _resolution(tags).items():
             # ImageJ itself reads a tag in centimetres as such, whatever the description says.
-            if not (_tag_unit(tif) == "cm" and _trusted(step * 1e4)):
+            if not (_tag_unit(tags) == "cm" and _trusted(step * 1e4)):
                 steps[letter] = (step, unit)
     return _standard(steps)
 
@@ -107,12 +110,12 @@ def _from_imagej(tif: tifffile.TiffFile) -> dict[str, tuple[float, str | None]]:
 def _from_lsm(tif: tifffile.TiffFile) -> dict[str, tuple[float, str | None]]:
     found = tif.lsm_metadata or {}
     steps: dict[str, tuple[float, str | None]] = {a: (_number(found.get(f"VoxelSize{a}")), "m") for a in "XYZ"}
-    return _standard(steps | {"T": (_number(found.get("TimeInterval")), "s")})
+    return _standard(steps | {"T": (_number(found.get("TimeIntervall")), "s")})
 
 
-def _from_tags(tif: tifffile.TiffFile) -> dict[str, tuple[float, str | None]]:
-    unit = _tag_unit(tif)
-    steps = _standard({a: (step, unit) for a, step in _resolution(tif).items()})
+def _from_tags(tags: tifffile.TiffTags) -> dict[str, tuple[float, str | None]]:
+    unit = _tag_unit(tags)
+    steps = _standard({a: (step, unit) for a, step in _resolution(tags).items()})
     return {a: (value, name) for a, (value, name) in steps.items() if _trusted(value)}
 
 
@@ -120,16 +123,16 @@ def _trusted(micrometers: float) -> bool:
     return 0 < micrometers < FINEST_PRINT
 
 
-def _tag_unit(tif: tifffile.TiffFile) -> str:
-    value = tif.pages.first.tags.valueof("ResolutionUnit", 2)
+def _tag_unit(tags: tifffile.TiffTags) -> str:
+    value = tags.valueof("ResolutionUnit", 2)
     return {2: "inch", 3: "cm"}.get(int(value or 0), "")
 
 
-def _resolution(tif: tifffile.TiffFile) -> dict[str, float]:
+def _resolution(tags: tifffile.TiffTags) -> dict[str, float]:
     """Return steps in the tags' unit: the tags give pixels per unit, as a fraction."""
     steps = {}
     for letter in "XY":
-        value = tif.pages.first.tags.valueof(f"{letter}Resolution", (0, 1))
+        value = tags.valueof(f"{letter}Resolution", (0, 1))
         pixels, units = value if isinstance(value, tuple) else (value, 1)
         if pixels and units:
             steps[letter] = units / pixels

@@ -17,13 +17,10 @@ ESSENTIAL = {256, 257, 258, 259, 262, 270, 273, 277, 278, 279, 322, 323, 324, 32
 FIX = "The file was cut short; copy or save it again"
 
 
-def check_whole(tif: tifffile.TiffFile, path: Path) -> int:
+def check_whole(tif: tifffile.TiffFile, path: Path) -> None:
     """Check that directories and pixel data lie within the file.
 
-    Returns
-    -------
-    int
-        How many planes the metadata announce but no file holds (an acquisition that was stopped); they read as 0.
+    Planes that the metadata announce but no file holds (an acquisition that was stopped) are no error.
 
     Raises
     ------
@@ -44,7 +41,6 @@ def check_whole(tif: tifffile.TiffFile, path: Path) -> int:
             missing += _check_pages(level)
     if missing:
         _check_partners(tif, path)
-    return missing
 
 
 def _check_stack(tif: tifffile.TiffFile, path: Path) -> None:

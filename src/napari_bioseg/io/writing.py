@@ -47,6 +47,29 @@ def check_target(path: Path) -> None:
         raise UnwritableFileError(str(path), "is a folder that holds other files", "Choose another name")
 
 
+def check_not_source(target: Path, source: Path | None) -> None:
+    """Refuse to write over the very image that is being read, or over what it lies in.
+
+    Parameters
+    ----------
+    target : Path
+        What would be written.
+    source : Path or None
+        What the image was read from.
+
+    Raises
+    ------
+    UnwritableFileError
+        They are the same, or one holds the other and would be replaced or changed.
+    """
+    if source is None or not target.exists():
+        return
+    whole, part = target.resolve(), source.resolve()
+    if whole == part or whole in part.parents or part in whole.parents:
+        problem = "is the image itself" if whole == part else "holds the image, or is a part of it"
+        raise UnwritableFileError(str(target), problem, "Choose another name")
+
+
 def region_of(array: Any, key: tuple[slice, ...]) -> npt.NDArray[Any]:
     """Read a region of a numpy, zarr or dask array into memory."""
     return np.asarray(array[key])

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
-from scipy.spatial import cKDTree
 
-from napari_bioseg.core.boxes import Boxes
+from napari_bioseg.core.boxes import Boxes, iou_pairs
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -44,30 +43,6 @@ class Curve:
         best = np.maximum.accumulate(self.precision[::-1])[::-1]
         at = np.searchsorted(self.recall, _RECALLS, side="left")
         return float(np.where(at < len(best), best[np.minimum(at, len(best) - 1)], 0.0).mean())
-
-
-def iou_pairs(one: Boxes, other: Boxes, least: float = 0.0) -> tuple[Integers, Integers, Floats]:
-    """Return which boxes overlap, and how much: indices into both, and intersection over union above `least`.
-
-    Only boxes of one frame and plane are compared; neighbours are found by a tree, so that thousands of small boxes
-    cost milliseconds, not their square.
-    """
-    if not len(one) or not len(other):
-        return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
-    # Centres that are further apart than both half sides cannot overlap; frames and planes lie far apart.
-    reach = (one.size.max() + other.size.max()) / 2
-    trees = [
-        cKDTree(np.column_stack((b.centre, b.frame * (2 * reach + 1), b.z * (2 * reach + 1)))) for b in (one, other)
-    ]
-    near = trees[0].sparse_distance_matrix(trees[1], reach, p=np.inf, output_type="ndarray")
-    i, j = near["i"].astype(np.int64), near["j"].astype(np.int64)
-    a, b = one.corners[i], other.corners[j]
-    sides = np.clip(np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2]), 0, None)
-    common = sides.prod(axis=1)
-    union = one.size[i].prod(axis=1) + other.size[j].prod(axis=1) - common
-    iou = np.divide(common, union, out=np.zeros_like(common), where=union > 0)
-    kept = iou > least
-    return i[kept], j[kept], iou[kept]
 
 
 def precision_recall(found: Boxes, truth: Boxes, iou: float = 0.5) -> Curve:

@@ -14,6 +14,8 @@ from napari_bioseg.models.normalise import Normalisation
 
 CARD_FILE = "card.yaml"
 WEIGHTS_FILE = "weights.safetensors"
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+"""What a model may be called: what can be a folder anywhere."""
 
 
 class ArchitectureSpec(Options):
@@ -54,7 +56,7 @@ class Score(Options):
 class Card(Options):
     """A model as its folder tells it."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str = Field(pattern=NAME)
     version: str = "1.0.0"
     title: str
     summary: str = Field(description="One line: what it is for")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from napari_bioseg.core.errors import RecipeError
 from napari_bioseg.core.registry import Registry
 
 if TYPE_CHECKING:
@@ -19,8 +20,13 @@ def build_network(name: str, arguments: dict[str, Any]) -> Network:
     Raises
     ------
     RecipeError
-        No such architecture.
+        No such architecture, or it cannot be built with these arguments.
     """
     from napari_bioseg.models import unet, yolo  # noqa: F401 - they register themselves
 
-    return ARCHITECTURES.get(name)(**arguments)
+    architecture = ARCHITECTURES.get(name)
+    try:
+        return architecture(**arguments)
+    except (TypeError, ValueError, LookupError, RuntimeError) as error:
+        problem = f"cannot be built with these arguments ({type(error).__name__}: {error})"
+        raise RecipeError(f"architecture {name!r}", problem, "Check their names and values") from error

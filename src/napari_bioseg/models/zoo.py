@@ -39,7 +39,8 @@ def list_models() -> tuple[Card, ...]:
         for folder in sorted(root.iterdir()) if root.is_dir() else ():
             if (folder / CARD_FILE).is_file():
                 try:
-                    cards[folder.name] = read_card(folder)
+                    # By the folder's name, since that is what finds it.
+                    cards[folder.name] = read_card(folder).model_copy(update={"name": folder.name})
                 except BrokenModelError:
                     continue
     return tuple(cards[name] for name in sorted(cards))
@@ -82,8 +83,10 @@ def load_model(name: str | Path) -> Model:
     return read_model(find_model(name))
 
 
-def refusal(card: Card, image: Image) -> str | None:
-    """Return why a model cannot take an image, in one line, or None when it can."""
+def refusal(card: Card, image: Image, *, task: str = "semantic") -> str | None:
+    """Return why a model cannot take an image for this task, in one line, or None when it can."""
+    if card.task != task:
+        return "finds boxes, not labels" if card.task == "detection" else "finds labels, not boxes"
     if card.input.axes == "ZYX" and "Z" not in image.axes:
         return "needs a 3-D volume; this image has no Z axis"
     if card.input.axes == "ZYX" and image.shape[image.axis("Z")] < 2:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_bioseg.core.axes import KNOWN, example, to_standard_unit
-from napari_bioseg.core.errors import UnknownAxesError
+from napari_bioseg.core.errors import IncompatibleImageError, UnknownAxesError
 from napari_bioseg.core.image import Image
 from napari_bioseg.plugin.layers import KEY, Origin
 
@@ -74,13 +75,60 @@ def axes_of_layer(layer: Any) -> str:
         return letters + samples
     if layer.ndim == 2:
         return "YX" + samples
-    raise _unknown(layer, samples)
+    raise axes_question(layer)
 
 
 def set_axes(layer: Any, axes: str) -> None:
     """Keep what the user said of a layer's axes, and name them in the viewer."""
     layer.metadata[KEY] = {**_own(layer), "axes": axes}
     layer.axis_labels = tuple(axes[: layer.ndim].lower())
+
+
+def axes_question(layer: Any) -> UnknownAxesError:
+    """Return what to ask of a layer whose axes nobody has said, or were said wrongly."""
+    return _unknown(layer, "S" if layer.rgb else "")
+
+
+def axes_answered(layer: Any) -> bool:
+    """Whether the axes of a layer are the user's answer, which may be wrong, rather than the file's word."""
+    return "axes" in _own(layer) or opened_with_answer(layer)
+
+
+def opened_with_answer(layer: Any) -> bool:
+    """Whether our reader was told the axes of a layer's file, and nobody said otherwise of the layer since."""
+    own = _own(layer)
+    return from_our_reader(layer) and "axes" not in own and own.get("origin", Origin()).axes is not None
+
+
+def from_our_reader(layer: Any) -> bool:
+    """Whether our reader made a layer of an image from a file."""
+    own = _own(layer)
+    return "image" in own and own["image"].source is not None
+
+
+def check_like_file(layer: Any) -> None:
+    """Refuse a layer of another shape or pixel size than the image in its file.
+
+    Raises
+    ------
+    IncompatibleImageError
+        It was cropped, resampled or given another pixel size in napari.
+    BiosegError
+        As `napari_bioseg.open_image`, where another reader made the layer.
+    """
+    from napari_bioseg.io import open_image
+
+    own, (path, origin), shown = _own(layer), source_of(layer), image_of_layer(layer)
+    if path is None:
+        return
+    stored = own["image"] if "image" in own else open_image(path, axes=origin.axes)
+    # Of a stack that shows one of its channels, the channel is no axis of the layer.
+    kept = [i for i, a in enumerate(stored.axes) if a != "C" or own.get("channel") is None]
+    alike = shown.shape == tuple(stored.shape[i] for i in kept)
+    sizes = [(stored.scale[i], stored.units[i]) for i in kept]
+    if not alike or not _same_steps(sizes, list(zip(shown.scale, shown.units, strict=True))):
+        what = "pixel size" if alike else "shape"
+        raise IncompatibleImageError(layer.name, f"its {what} differs from its file's", "Save it first, then open it")
 
 
 def source_of(layer: Any) -> tuple[Path | None, Origin]:
@@ -119,6 +167,10 @@ def image_behind(layer: Any) -> tuple[Image, int | None]:
         translate=placed(shown.translate, 0.0),
         labels=(),
     ), int(channel)
+
+
+def _same_steps(one: list[tuple[float, str | None]], other: list[tuple[float, str | None]]) -> bool:
+    return all(u == v and math.isclose(a, b, rel_tol=1e-6) for (a, u), (b, v) in zip(one, other, strict=True))
 
 
 def _without(image: Image, letter: str) -> tuple[str, tuple[int, ...]]:

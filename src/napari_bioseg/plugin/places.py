@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_bioseg.core.errors import RecipeError
 
@@ -61,8 +62,28 @@ def central(box: Box, axes: str, side: int = PREVIEW_SIDE) -> Box:
 
 def current_position(viewer: Any, layer: Any) -> tuple[int, ...]:
     """Return the index along each axis of the layer's data at which the viewer's sliders stand."""
-    point = layer.world_to_data(np.asarray(viewer.dims.point))
+    world = in_units_of(layer, viewer.dims.point, getattr(viewer.dims, "units", None))
+    point = layer.world_to_data(world)
     return tuple(int(np.clip(round(float(p)), 0, n - 1)) for p, n in zip(point, data_shape(layer), strict=True))
+
+
+def in_units_of(layer: Any, point: Any, units: Any) -> npt.NDArray[np.float64]:
+    """Return a point in the world in the units that a layer reckons in; napari aligns the last axes.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+    point : array-like
+        In `units`.
+    units : sequence of pint.Unit, optional
+        None, and units that cannot be turned into the layer's, are taken for the layer's: napari shows them so.
+    """
+    moved = np.array(point, dtype=float)
+    for i in range(1, min(len(moved), layer.ndim, len(units or ())) + 1):
+        given, wanted = units[-i], layer.units[-i]
+        if given != wanted and given.is_compatible_with(wanted):
+            moved[-i] *= (1 * given).to(wanted).magnitude
+    return moved
 
 
 def data_shape(layer: Any) -> tuple[int, ...]:
@@ -85,7 +106,9 @@ def _drawn(layer: Any, shapes: Any) -> list[tuple[float, float]]:
         )
     chosen = sorted(shapes.selected_data)[-1] if shapes.selected_data else -1
     corners = np.asarray(shapes.data[chosen], dtype=float)
-    inside = np.array([layer.world_to_data(_padded(shapes.data_to_world(c), layer.ndim)) for c in corners])
+    world = [in_units_of(layer, shapes.data_to_world(c), shapes.units) for c in corners]
+    # Rounded, since a change of units leaves a remainder.
+    inside = np.round([layer.world_to_data(_padded(w, layer.ndim)) for w in world], 6)
     # A pixel belongs to the region when its centre does.
     return [
         (float(np.ceil(low)), float(np.floor(high)) + 1) for low, high in zip(inside.min(0), inside.max(0), strict=True)

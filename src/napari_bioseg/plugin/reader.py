@@ -24,7 +24,9 @@ def can_read(path: str | Path) -> bool:
     return "://" not in str(path) and can_open(path)
 
 
-def read_layers(path: str | Path, ask: Ask | None = None) -> list[LayerData]:
+def read_layers(
+    path: str | Path, ask: Ask | None = None, *, axes: str | None = None, recall: bool = True
+) -> list[LayerData]:
     """Open a file or folder as napari layers; every image of a file with up to `MOST_SERIES`, else the first.
 
     Parameters
@@ -33,6 +35,10 @@ def read_layers(path: str | Path, ask: Ask | None = None) -> list[LayerData]:
         As for `napari_bioseg.open_image`.
     ask : callable, optional
         Told the path and the error when a file does not say its axes; returns them, or None to give up.
+    axes : str, optional
+        The answer, when it is known already.
+    recall : bool
+        Whether the remembered answer for the folder counts.
 
     Raises
     ------
@@ -47,13 +53,15 @@ def read_layers(path: str | Path, ask: Ask | None = None) -> list[LayerData]:
     count = len(list_series(source))
     layers: list[LayerData] = []
     for series in range(count if count <= MOST_SERIES else 1):
-        image, axes = open_asking(source, ask, series=series)
-        layers += image_layers(image, Origin(axes, series), visible=series == 0)
+        image, used = open_asking(source, ask, series=series, axes=axes, recall=recall)
+        layers += image_layers(image, Origin(used, series), visible=series == 0)
     return layers
 
 
-def open_asking(source: Path, ask: Ask | None = None, *, series: int = 0) -> tuple[Image, str | None]:
-    """Open an image; where it does not say its axes, use the remembered answer for its folder, else ask.
+def open_asking(
+    source: Path, ask: Ask | None = None, *, series: int = 0, axes: str | None = None, recall: bool = True
+) -> tuple[Image, str | None]:
+    """Open an image; where it does not say its axes, use those given, the remembered ones for its folder, or ask.
 
     Returns
     -------
@@ -71,7 +79,8 @@ def open_asking(source: Path, ask: Ask | None = None, *, series: int = 0) -> tup
     try:
         return open_image(source, series=series), None
     except UnknownAxesError as error:
-        axes = remembered_axes(source, len(error.shape))
+        if axes is None and recall:
+            axes = remembered_axes(source, len(error.shape))
         if axes is None and ask is not None:
             axes = ask(source, error)
         if axes is None:

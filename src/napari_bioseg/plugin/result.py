@@ -139,7 +139,7 @@ def decode_plane_again(result: Result, options: SegmentOptions, plane: tuple[int
 
 
 def save_result(result: Result, out: Path, labels: Any, *, edited: bool, job: Job) -> list[Path]:
-    """Write a result, with what was painted on it, as `bioseg segment --out` does.
+    """Write a result, with what was painted on it, as `bioseg segment --out` does; a cancelled one as far as it is.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def save_result(result: Result, out: Path, labels: Any, *, edited: bool, job: Jo
         prediction = segmentation.prediction
         marked = replace(prediction, provenance={**prediction.provenance, "edited": True})
         segmentation = replace(segmentation, prediction=marked)
-    return save(segmentation, out, result.request.image, job=job)
+    return save(segmentation, out, result.request.image, incomplete=True, job=job)
 
 
 def shown(labels: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Sample images in *File → Open Sample → napari-bioseg*."""
+"""Sample images in *File → Open Sample → BioSeg*."""
 
 from __future__ import annotations
 

@@ -125,18 +125,20 @@ def show(viewer: Any, result: Result) -> Labels:
     It takes the place of the last preview of the same image, which it would cover, unless that was painted on. (The
     layer is used again rather than replaced: making one costs napari over a tenth of a second in the GUI thread.)
     """
-    request = result.request
+    request, options, classes = result.request, result.segmentation.options, result.segmentation.prediction.classes
+    viewer.layers.events.inserted.connect(_watch_painting)
     previews = [v for v in viewer.layers if _is_preview(v, request.name)]
     for layer in previews[1:]:
         viewer.layers.remove(layer)
     if previews and previews[0].ndim == len(result.labels.shape):
         layer = previews[0]
         _fill(layer, result)
+        layer.visible = True
+        viewer.layers.selection.active = layer
     else:
         layer = viewer.add_labels(result.labels, opacity=0.5, **_attributes(result))
-        # Every stroke, fill and undo in napari ends up here.
-        layer.events.paint.connect(mark_edited)
-    dress(layer, result.segmentation.options, result.segmentation.prediction.classes)
+    _colour(layer, options, classes)  # whatever its type is already: another model has other colours
+    dress(layer, options, classes)
     return layer
 
 
@@ -148,11 +150,10 @@ def replace_labels(layer: Any, result: Result) -> None:
 
 def dress(layer: Any, options: SegmentOptions, classes: Iterable[ClassInfo]) -> None:
     """Give classes the colours and names of the model's card, and instances napari's cyclic colours."""
-    from napari.utils.colormaps import DirectLabelColormap, label_colormap
+    from napari.utils.colormaps import DirectLabelColormap
 
-    direct = isinstance(layer.colormap, DirectLabelColormap)
-    if options.instances == direct:
-        layer.colormap = label_colormap() if options.instances else class_colormap(classes)
+    if options.instances == isinstance(layer.colormap, DirectLabelColormap):
+        _colour(layer, options, classes)
     named = {} if options.instances else {c.value: c.name for c in classes}
     layer.features = {"index": list(named), "class": list(named.values())} if named else {}
 
@@ -174,10 +175,34 @@ def is_edited(layer: Any) -> bool:
     return bool(layer.metadata.get(KEY, {}).get("edited"))
 
 
+def is_painting(layer: Any) -> bool:
+    """Whether a stroke is being drawn on a layer: napari tells of it only once the button is released."""
+    own = getattr(layer, "__wrapped__", layer)  # a plugin's proxy warns of the private name
+    return bool(getattr(own, "_staged_history", ()))
+
+
+def stroke_under_way(viewer: Any) -> bool:
+    """Whether the user is drawing on any layer; a layer that came now would take the stroke away."""
+    return any(is_painting(layer) for layer in viewer.layers)
+
+
 def mark_edited(event: Any) -> None:
     """Remember that the user painted: from now on these labels are theirs."""
     layer = event.source
     layer.metadata[KEY] = {**layer.metadata.get(KEY, {}), "edited": True}
+
+
+def _watch_painting(event: Any) -> None:
+    # Also copies that napari makes of a result. Every stroke, fill and undo in napari ends up in `paint`; connecting
+    # a callback again does nothing.
+    if result_of(event.value) is not None:
+        event.value.events.paint.connect(mark_edited)
+
+
+def _colour(layer: Any, options: SegmentOptions, classes: Iterable[ClassInfo]) -> None:
+    from napari.utils.colormaps import label_colormap
+
+    layer.colormap = label_colormap() if options.instances else class_colormap(classes)
 
 
 def _attributes(result: Result) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import Field
 
-from napari_bioseg.core.errors import RecipeError
+from napari_bioseg.core.errors import RecipeError, UnwritableFileError
 from napari_bioseg.core.files import whole_or_nothing
 from napari_bioseg.core.options import Options, read_yaml
 
@@ -33,11 +33,11 @@ def settings_file() -> Path:
 def load_settings() -> Settings:
     """Read the settings; a missing or damaged file gives those of a new user (a damaged one is logged)."""
     path = settings_file()
-    if not path.is_file():
-        return Settings()
     try:
+        if not path.is_file():
+            return Settings()
         return Settings.checked(read_yaml(path), str(path))
-    except RecipeError as error:
+    except (RecipeError, OSError) as error:
         log.warning("%s; starting with the default settings", error)
         return Settings()
 
@@ -48,13 +48,20 @@ def change_settings(**changes: Any) -> None:
     Raises
     ------
     UnwritableFileError
-        The folder cannot be written.
+        The folder cannot be written, or the disk is full.
     """
     settings = load_settings().model_copy(update=changes)
     path = settings_file()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_or_nothing(path) as temporary:
-        temporary.write_text(settings.to_yaml(), encoding="utf-8")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_or_nothing(path) as temporary:
+            temporary.write_text(settings.to_yaml(), encoding="utf-8")
+    except UnwritableFileError:
+        raise
+    except OSError as error:
+        raise UnwritableFileError(
+            str(path), f"cannot be written ({error.strerror})", "Set BIOSEG_CONFIG to a folder that can"
+        ) from error
 
 
 def remembered_axes(source: Path, ndim: int) -> str | None:
@@ -63,7 +70,13 @@ def remembered_axes(source: Path, ndim: int) -> str | None:
 
 
 def remember_axes(source: Path, axes: str) -> None:
-    """Keep an answer for all files in the folder with as many dimensions."""
+    """Keep an answer for all files in the folder with as many dimensions.
+
+    Raises
+    ------
+    UnwritableFileError
+        As for `change_settings`.
+    """
     change_settings(axes={**load_settings().axes, _key(source, len(axes)): axes})
 
 

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from napari_bioseg.core.axes import example, to_standard_unit
+from napari_bioseg.plugin.colors import hex_to_rgba
 from napari_bioseg.plugin.layers import KEY
 
 
 def write_labels(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]:
     """Write a Labels layer as TIFF, OME-TIFF or OME-Zarr, by the ending of `path`.
 
-    Scale, translation and units of the layer are kept, and the provenance of labels that a model made.
+    A Zarr that holds an image is kept, and the labels are added to it under the name of the layer. Scale, translation
+    and units of the layer are kept, and the provenance of labels that a model made.
 
     Parameters
     ----------
@@ -33,9 +35,17 @@ def write_labels(path: str, data: Any, attributes: Mapping[str, Any]) -> list[st
     Raises
     ------
     UnwritableFileError
-        The labels do not fit uint32, or the file cannot be written.
+        The labels do not fit uint32, the file cannot be written or is the image that they were made from, or the
+        image has labels of that name.
     """
-    from napari_bioseg.io import LabelsToWrite, write_labels_tiff, write_ome_zarr
+    from napari_bioseg.io import (
+        LabelsToWrite,
+        add_labels,
+        check_not_source,
+        holds_image,
+        write_labels_tiff,
+        write_ome_zarr,
+    )
 
     labels = data if hasattr(data, "dtype") else data[0]
     axes, scale, units, translate = _placement(labels.ndim, attributes)
@@ -44,11 +54,29 @@ def write_labels(path: str, data: Any, attributes: Mapping[str, Any]) -> list[st
     if own.get("edited"):
         provenance["edited"] = True
     if path.lower().endswith(".zarr"):
-        item = LabelsToWrite(labels, axes, scale, units, translate, own.get("classes", {}))
-        write_ome_zarr(path, None, {_label_name(attributes): item}, provenance=provenance)
+        item = LabelsToWrite(labels, axes, scale, units, translate, _classes(own))
+        name = _label_name(attributes)
+        if holds_image(Path(path)):
+            add_labels(path, name, item, provenance=provenance)
+        else:
+            write_ome_zarr(path, None, {name: item}, provenance=provenance)
     else:
+        if "result" in own:
+            check_not_source(Path(path), own["result"].request.image.source)
         write_labels_tiff(path, labels, axes, scale=scale, units=units, translate=translate, metadata=provenance)
     return [str(Path(path))]
+
+
+def _classes(own: Mapping[str, Any]) -> dict[int, tuple[str, tuple[int, int, int, int]]]:
+    prediction = own.get("prediction")
+    if prediction is None or own.get("provenance", {}).get("options", {}).get("instances"):
+        return {}  # the values are numbers of objects
+    return {c.value: (c.name, _bytes(c.color)) for c in prediction.classes}
+
+
+def _bytes(color: str) -> tuple[int, int, int, int]:
+    red, green, blue, alpha = (round(255 * v) for v in hex_to_rgba(color))
+    return red, green, blue, alpha
 
 
 def _placement(

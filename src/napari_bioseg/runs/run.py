@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from napari_bioseg.core.errors import UnreadableFileError
+from napari_bioseg.core.files import whole_or_nothing
 
 METRICS = "metrics.jsonl"
 RECIPE = "recipe.yaml"
@@ -33,8 +34,8 @@ class Run:
 
     def start(self, recipe: str) -> None:
         """Write the recipe and what it runs on."""
-        (self.folder / RECIPE).write_text(recipe, encoding="utf-8")
-        (self.folder / "environment.json").write_text(json.dumps(environment(), indent=1), encoding="utf-8")
+        self._write(RECIPE, recipe)
+        self._write("environment.json", json.dumps(environment(), indent=1))
 
     def log(self, **values: Any) -> None:
         """Append one line of metrics; it is on disk when this returns."""
@@ -53,12 +54,13 @@ class Run:
             except json.JSONDecodeError:
                 return
 
-    def keep_metrics_until(self, epoch: int) -> None:
-        """Drop lines after `epoch`: a resumed run writes them again."""
-        kept = [line for line in self.metrics() if line.get("epoch", 0) <= epoch]
-        part = self.folder / f".{METRICS}.part"
-        part.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
-        os.replace(part, self.folder / METRICS)
+    def keep_metrics(self, wanted: Callable[[dict[str, Any]], bool]) -> None:
+        """Drop the other lines: a resumed run writes them again."""
+        self._write(METRICS, "".join(json.dumps(line) + "\n" for line in self.metrics() if wanted(line)))
+
+    def _write(self, name: str, text: str) -> None:
+        with whole_or_nothing(self.folder / name) as part:
+            part.write_text(text, encoding="utf-8")
 
 
 def environment() -> dict[str, Any]:

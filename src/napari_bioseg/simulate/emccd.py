@@ -119,7 +119,7 @@ class Vesicles:
 
     density: float = 0.5
     diameter: tuple[float, float] = (0.12, 0.4)
-    photons: tuple[float, float] = (150.0, 0.5)
+    photons: tuple[float, float] = (220.0, 0.5)
     psf: float = 0.13
     shape: Literal["gaussian", "airy"] = "gaussian"
     defocus: float = 0.3
@@ -285,7 +285,7 @@ def true_boxes(particles: Particles, shape: tuple[int, int], *, frame: int = 0) 
 
 SCENES: dict[str, Vesicles] = {
     "moderate": Vesicles(),
-    "dim": Vesicles(photons=(110.0, 0.4), background=6.0, haze=0.35),
+    "dim": Vesicles(photons=(130.0, 0.4), background=6.0, haze=0.35),
     "crowded": Vesicles(density=3.0, clusters=0.3, pairs=1.5, pair_distance=(1.5, 4.0), photons=(180.0, 0.5)),
 }
 """Scenes to test on, harder one way each."""

@@ -95,15 +95,23 @@ def _blood_texture(rng: np.random.Generator, shape: tuple[int, ...], voxel_size:
 def _cloud(signal: Floats, voxel_size: Triple) -> Floats:
     # Blurred at a quarter of the lateral resolution: the cloud is far wider than a pixel.
     z, y, x = voxel_size
-    ny, nx = (max(1, n // 4) for n in signal.shape[1:])
-    rows = np.add.reduceat(signal, np.arange(ny) * 4, axis=1) / 4
-    small = np.add.reduceat(rows, np.arange(nx) * 4, axis=2) / 4
+    small = _fours(_fours(signal, 1), 2)
     small = ndimage.gaussian_filter(small, (12 / z, 8 / y / 4, 8 / x / 4), mode="nearest", truncate=3)
     wide = np.repeat(np.repeat(small, 4, axis=1), 4, axis=2)
     pads = [(0, max(0, n - m)) for n, m in zip(signal.shape, wide.shape, strict=True)]
     full = np.pad(wide, pads, mode="edge")[tuple(slice(n) for n in signal.shape)]
     cloud: Floats = ndimage.uniform_filter(full, (1, 5, 5))
     return cloud
+
+
+def _fours(values: Floats, axis: int) -> Floats:
+    # Means of four; what is left at the end goes into the last.
+    n = values.shape[axis]
+    starts = np.arange(max(1, n // 4)) * 4
+    sizes = np.diff(starts, append=n).astype(np.float32)
+    sums: Floats = np.add.reduceat(values, starts, axis=axis)
+    sums /= sizes.reshape(-1, *(1,) * (2 - axis))
+    return sums
 
 
 def _tissue(rng: np.random.Generator, shape: tuple[int, ...], voxel_size: Triple) -> Floats:

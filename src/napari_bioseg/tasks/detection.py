@@ -74,7 +74,15 @@ def encode(boxes: Boxes, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
     return maps
 
 
-def decode(maps: npt.NDArray[Any], least: float, *, frame: int = 0, z: int = 0) -> Boxes:
+def decode(
+    maps: npt.NDArray[Any],
+    least: float,
+    *,
+    factor: tuple[float, float] = (1.0, 1.0),
+    rows: slice | None = None,
+    frame: int = 0,
+    z: int = 0,
+) -> Boxes:
     """Return a box for each peak of the map of centres.
 
     Parameters
@@ -83,16 +91,23 @@ def decode(maps: npt.NDArray[Any], least: float, *, frame: int = 0, z: int = 0) 
         ``(5, Y, X)`` in 0..1, as the engine gives them.
     least : float
         Height that a peak must have; it is the confidence of the box.
+    factor : tuple of float
+        Size of the network's pixels in y and x, in pixels of `maps`.
+    rows : slice, optional
+        Rows whose peaks are wanted; those beside them only decide what is a peak.
     frame, z : int
         Where the plane lies.
     """
     heat = np.asarray(maps[0], np.float32)
     peaks = (heat >= max(least, 1e-3)) & (heat == ndimage.maximum_filter(heat, 3))
-    y, x = np.nonzero(peaks)
+    wanted = np.zeros_like(peaks)
+    wanted[rows or slice(None)] = True
+    y, x = np.nonzero(peaks & wanted)
     values = np.asarray(maps[1:, y, x], np.float64)
-    centre = np.stack((y, x), axis=1) + (values[:2].T - 0.5) * 2 * OFFSET
+    centre = np.stack((y, x), axis=1) + (values[:2].T - 0.5) * 2 * OFFSET * factor
     low, high = np.log(SIDES)
-    return Boxes.of(centre, np.exp(low + values[2:].T * (high - low)), frame=frame, z=z, confidence=heat[y, x])
+    size = np.exp(low + values[2:].T * (high - low)) * factor
+    return Boxes.of(centre, size, frame=frame, z=z, confidence=heat[y, x])
 
 
 def _offset_to_unit(offset: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from napari_bioseg import metrics
 from napari_bioseg.core.errors import RecipeError
+from napari_bioseg.postprocess.threshold import classify
 from napari_bioseg.tasks.base import TASKS, Decision
 from napari_bioseg.tasks.losses import Batch, Loss
 
@@ -19,25 +20,66 @@ IGNORED = -1
 """Target of a pixel whose truth is not known."""
 
 Mask = npt.NDArray[np.bool_]
-Probabilities = npt.NDArray[Any]
 
 
-def _v_rand(p: Probabilities, truth: Mask, threshold: float) -> float:
-    return metrics.membrane_scores(p, truth, (threshold,))["v_rand"]
+def _membranes(found: Mask, truth: Mask) -> metrics.MembraneScores:
+    if not truth.any():
+        raise RecipeError("v_rand and v_info", "the labels hold no interior of a cell", "Choose other metrics")
+    # Slices are scored one by one, whatever axes they come along.
+    found, truth = (mask.reshape(-1, *mask.shape[-2:]) for mask in (found, truth))
+    return metrics.membrane_scores(found, truth, (0.5,))
 
 
-def _v_info(p: Probabilities, truth: Mask, threshold: float) -> float:
-    return metrics.membrane_scores(p, truth, (threshold,))["v_info"]
-
-
-SCORES: dict[str, Callable[[Probabilities, Mask, float], float]] = {
-    "dice": lambda p, truth, threshold: metrics.dice(p > threshold, truth),
-    "iou": lambda p, truth, threshold: metrics.iou(p > threshold, truth),
-    "cldice": lambda p, truth, threshold: metrics.cldice(p > threshold, truth),
-    "pixel_accuracy": lambda p, truth, threshold: metrics.pixel_accuracy(p > threshold, truth),
-    "v_rand": _v_rand,
-    "v_info": _v_info,
+SCORES: dict[str, Callable[[Mask, Mask, Mask], float]] = {
+    "dice": lambda found, truth, _: metrics.dice(found, truth),
+    "iou": lambda found, truth, _: metrics.iou(found, truth),
+    "cldice": lambda found, truth, _: metrics.cldice(found, truth),
+    "pixel_accuracy": lambda found, truth, known: metrics.pixel_accuracy(found[known], truth[known]),
+    "v_rand": lambda found, truth, _: _membranes(found, truth)["v_rand"],
+    "v_info": lambda found, truth, _: _membranes(found, truth)["v_info"],
 }
+"""Of what was found, against the truth, both empty where the third mask says that the truth is not known."""
+
+
+def map_labels(
+    values: npt.NDArray[Any], mapping: Mapping[int, int], classes: int, subject: str = "labels"
+) -> npt.NDArray[np.int16]:
+    """Turn the values of a label file into classes: 0 is background, -1 not known.
+
+    Parameters
+    ----------
+    values : ndarray
+    mapping : Mapping
+        Value: class; values that it leaves out are not known. Without one, anything above 0 is class 1 where there
+        is one class, and values are classes where there are several.
+    classes : int
+        How many there are.
+    subject : str
+        The file, for messages.
+
+    Raises
+    ------
+    RecipeError
+        A value is no class.
+    """
+    allowed = np.arange(IGNORED, classes + 1)
+    if mapping:
+        _check_classes(np.array(list(mapping.values())), allowed, subject)
+        target = np.full(values.shape, IGNORED, dtype=np.int16)
+        for value, number in mapping.items():
+            target[values == value] = number
+        return target
+    if classes == 1:
+        values = np.where(values > 0, 1, values)
+    _check_classes(values, allowed, subject)
+    return values.astype(np.int16)
+
+
+def _check_classes(values: npt.NDArray[Any], allowed: npt.NDArray[np.int_], subject: str) -> None:
+    wrong = values[~np.isin(values, allowed)]
+    if len(wrong):
+        problem = f"value {wrong[0]} is no class: they are 1 to {allowed[-1]}, 0 is background and -1 not known"
+        raise RecipeError(subject, problem, "Tell by label_values which class each value is, e.g. 255=1")
 
 
 class SemanticTask:
@@ -57,28 +99,26 @@ class SemanticTask:
         return loss(Batch(logits, truth, mask, softmax))
 
     def score(
-        self, metric: str, probabilities: Probabilities, target: npt.NDArray[np.int16], decision: Decision
+        self, metric: str, probabilities: npt.NDArray[Any], target: npt.NDArray[np.int16], decision: Decision
     ) -> float:
         """Return one figure for ``(K, *space)`` probabilities against ``(*space)`` targets; higher is better.
 
-        With several classes it is the mean over those that the target holds. Pixels whose truth is not
-        known count as background in both.
+        What is scored are the labels that users get. With several classes it is the mean over those that the
+        target holds. Pixels whose truth is not known do not count.
 
         Raises
         ------
         RecipeError
-            No such metric.
+            No such metric, or the target holds nothing that it could score.
         """
         if metric not in SCORES:
             raise RecipeError(f"metric {metric!r}", "does not exist", f"Choose one of: {', '.join(SCORES)}")
         known = target != IGNORED
-        first = 0 if decision.activation == "softmax" else 1
+        if not known.any():
+            raise RecipeError("labels", "no pixel of them is known", "Give labels with other values than -1")
+        labels = classify(probabilities, decision.threshold, decision.activation)
         present = [int(v) for v in np.unique(target) if v > 0] or [1]
-        return float(
-            np.mean(
-                [SCORES[metric](probabilities[v - first] * known, target == v, decision.threshold) for v in present]
-            )
-        )
+        return float(np.mean([SCORES[metric]((labels == v) & known, target == v, known) for v in present]))
 
 
 TASKS.register("semantic")(SemanticTask())

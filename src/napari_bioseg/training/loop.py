@@ -61,14 +61,14 @@ def fit(recipe: Recipe, run: Run, *, job: Job | None = None) -> Network:
     task, loss = TASKS.get(recipe.task), weighted_loss(recipe.losses)
 
     torch.manual_seed(recipe.seed)
-    network = _first_network(recipe).to(device)
+    network = first_network(recipe).to(device)
     network = network.to(  # type: ignore[call-overload]
         memory_format=torch.channels_last if len(recipe.patch) == 2 else torch.channels_last_3d
     )
     optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
     state = TrainingState(network, optimiser, Average(network, recipe.averaging))
     load_state(run.folder / "last.pt", state)
-    run.keep_metrics_until(state.epoch)
+    run.keep_metrics(lambda line: line.get("epoch", 0) <= state.epoch)
 
     total = recipe.epochs * recipe.steps
     job.stage(f"Training {recipe.name}", total)
@@ -101,9 +101,10 @@ def fit(recipe: Recipe, run: Run, *, job: Job | None = None) -> Network:
             if score is not None and improved:
                 state.best, state.best_epoch = score, state.epoch
             run.log(epoch=state.epoch, loss=float(np.mean(losses)), score=score, seconds=time.monotonic() - began)
-            save_state(run.folder / "last.pt", state)
+            # In this order: after a crash in between, the epoch is made again.
             if improved:
                 save_state(run.folder / "best.pt", state)
+            save_state(run.folder / "last.pt", state)
     return chosen_network(recipe, run.folder)
 
 
@@ -116,7 +117,14 @@ def chosen_network(recipe: Recipe, folder: Path) -> Network:
     return network.eval()
 
 
-def _first_network(recipe: Recipe) -> Network:
+def first_network(recipe: Recipe) -> Network:
+    """Return what the training begins with: random weights, or those of the model that the recipe continues from.
+
+    Raises
+    ------
+    RecipeError, ModelNotFoundError, BrokenModelError
+        The architecture does not exist, or is not that of the model to continue from.
+    """
     network = build_network(recipe.architecture.name, recipe.architecture.arguments)
     if recipe.continue_from:
         start = load_model(recipe.continue_from)

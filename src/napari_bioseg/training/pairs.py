@@ -18,9 +18,9 @@ from napari_bioseg.core.image import Image
 from napari_bioseg.io import open_image
 from napari_bioseg.models.card import InputSpec
 from napari_bioseg.models.normalise import apply_normalisation
+from napari_bioseg.models.pixel_size import model_pixels
+from napari_bioseg.tasks import map_labels
 from napari_bioseg.training.recipe import Pair, Recipe, Simulated
-
-_SAME_SIZE = 0.02
 
 
 @dataclass(frozen=True)
@@ -80,16 +80,42 @@ def data_root(recipe: Recipe) -> Path:
     return Path(os.environ.get("BIOSEG_DATA", recipe.root) if recipe.root == default else recipe.root)
 
 
-def _load_pair(recipe: Recipe, pair: Pair) -> Sample:
-    root = data_root(recipe)
-    image, label = (open_image(root / p, axes=pair.axes) for p in (pair.image, pair.label))
+def open_pair(recipe: Recipe, pair: Pair) -> tuple[Image, Image]:
+    """Open an image and its labels lazily.
+
+    Raises
+    ------
+    IncompatibleImageError
+        They have different shapes, or are neither YX nor ZYX.
+    RecipeError
+        The planes do not lie in the image.
+    """
+    image, label = (open_image(data_root(recipe) / p, axes=pair.axes) for p in (pair.image, pair.label))
     if image.shape != label.shape:
         problem = f"has shape {image.shape}, its labels {label.shape}"
         raise IncompatibleImageError(pair.image, problem, "Pair each image with labels of the same shape")
-    grey, values = _stack(image), _stack(label)
-    if pair.planes is not None:
-        grey, values = grey[slice(*pair.planes)], values[slice(*pair.planes)]
-    target = _classes(values, recipe.label_values)
+    if len(image.shape) not in (2, 3):
+        raise IncompatibleImageError(pair.image, f"has axes {image.axes}", "Training takes YX and ZYX images")
+    depth = (1, *image.shape)[-3]
+    if pair.planes is not None and not 0 <= pair.planes[0] < pair.planes[1] <= depth:
+        raise RecipeError(f"planes {list(pair.planes)}", f"do not lie in the {depth} of {pair.image}", "Count from 0")
+    return image, label
+
+
+def pair_target(recipe: Recipe, pair: Pair, label: Image) -> npt.NDArray[np.int16]:
+    """Return the classes ``(Z, Y, X)`` of the planes of a pair; -1 where they are not known.
+
+    Raises
+    ------
+    RecipeError
+        The labels hold a value that is no class.
+    """
+    return map_labels(_stack(label, pair), recipe.label_values, len(recipe.classes), pair.label)
+
+
+def _load_pair(recipe: Recipe, pair: Pair) -> Sample:
+    image, label = open_pair(recipe, pair)
+    grey, target = _stack(image, pair), pair_target(recipe, pair, label)
     sizes = dict(zip(image.spatial_axes, image.pixel_size(), strict=True))
     return prepare(grey, target, sizes, recipe.input, group=pair.group, use=pair.use)
 
@@ -110,16 +136,11 @@ def prepare(
         image = np.stack([apply_normalisation(plane, *spec.normalisation.fit(plane)) for plane in grey])
     if isinstance(target, Boxes):
         return Sample(image, target, group, use)
-    zoom = [_zoom(pixel_size.get(axis), spec.pixel_size.get(axis)) for axis in "ZYX"]
+    factors, _ = model_pixels(spec, pixel_size)
+    zoom = [1.0] * (3 - len(factors)) + [1 / f for f in factors]
     if any(z != 1 for z in zoom):
         image, target = _resize(image, zoom), _resize_target(target, zoom)
     return Sample(image, target, group, use)
-
-
-def _zoom(have: float | None, want: float | None) -> float:
-    if have is None or want is None or abs(have / want - 1) < _SAME_SIZE:
-        return 1.0
-    return have / want
 
 
 def _resize(image: npt.NDArray[np.float32], zoom: list[float]) -> npt.NDArray[np.float32]:
@@ -136,22 +157,9 @@ def _resize_target(target: npt.NDArray[np.int16], zoom: list[float]) -> npt.NDAr
     return np.asarray(values[np.argmax(votes, axis=0)], dtype=np.int16)
 
 
-def _stack(image: Image) -> npt.NDArray[Any]:
-    data = np.asarray(image.data)
-    if data.ndim == 2:
-        return data[None]
-    if data.ndim != 3:
-        raise IncompatibleImageError(str(image.source), f"has axes {image.axes}", "Training takes YX and ZYX images")
-    return data
-
-
-def _classes(values: npt.NDArray[Any], mapping: dict[int, int]) -> npt.NDArray[np.int16]:
-    if not mapping:
-        return values.astype(np.int16)
-    target = np.full(values.shape, -1, dtype=np.int16)
-    for value, number in mapping.items():
-        target[values == value] = number
-    return target
+def _stack(image: Image, pair: Pair) -> npt.NDArray[Any]:
+    data = image.data if image.data.ndim == 3 else image.data[None]
+    return np.asarray(data if pair.planes is None else data[slice(*pair.planes)])
 
 
 def simulate_samples(recipe: Recipe, spec: Simulated) -> list[Sample]:
@@ -160,7 +168,7 @@ def simulate_samples(recipe: Recipe, spec: Simulated) -> list[Sample]:
     Raises
     ------
     RecipeError
-        No such generator.
+        No such generator, or it does not take these arguments.
     """
     generator = getattr(simulate, spec.generator, None)
     if spec.generator not in simulate.__all__ or generator is None:
@@ -169,7 +177,11 @@ def simulate_samples(recipe: Recipe, spec: Simulated) -> list[Sample]:
         )
     made = []
     for i in range(spec.count):
-        image, truth = generator(seed=spec.seed + i, **spec.arguments)
+        try:
+            image, truth = generator(seed=spec.seed + i, **spec.arguments)
+        except (TypeError, ValueError) as error:
+            problem = f"cannot run ({error})"
+            raise RecipeError(f"generator {spec.generator!r}", problem, "Check its arguments") from error
         if not isinstance(truth, Boxes):
             truth = (truth > 0).astype(np.int16)
         # Made at the model's own pixel size, so nothing is resized.

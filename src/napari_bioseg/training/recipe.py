@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import Field, model_validator
@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from napari_bioseg.core.errors import RecipeError
 from napari_bioseg.core.options import Options, read_yaml
 from napari_bioseg.core.prediction import ClassInfo
-from napari_bioseg.models.card import ArchitectureSpec, InputSpec, OutputSpec
+from napari_bioseg.models.card import NAME, ArchitectureSpec, InputSpec, OutputSpec
 
 
 class Pair(Options):
@@ -29,7 +29,7 @@ class Simulated(Options):
     """Training volumes made by a generator of `simulate`."""
 
     generator: str
-    count: int = Field(description="How many volumes")
+    count: int = Field(ge=1, description="How many volumes")
     arguments: dict[str, Any] = Field(default_factory=dict)
     seed: int = 0
     use: Literal["train", "val", "test"] = "train"
@@ -40,16 +40,18 @@ class Augmentation(Options):
     """Random changes of a patch; 0 switches one off."""
 
     flips: bool = Field(True, description="Flips along each axis and right-angle turns in the plane")
-    rotation: float = Field(15.0, description="Largest further rotation in the plane, degrees")
-    zoom: float = Field(0.15, description="Largest relative change of size (0.5: from 1/1.5 to 1.5 times)")
-    elastic: float = Field(4.0, description="Largest elastic displacement, pixels")
-    brightness: float = Field(0.1, description="Largest shift of normalised grey values")
-    contrast: float = Field(0.3, description="Largest relative change of contrast")
-    gamma: float = Field(0.3, description="Largest relative change of gamma")
-    blur: float = Field(1.0, description="Largest Gaussian blur in the plane, pixels")
-    noise: float = Field(0.08, description="Largest Gaussian noise, in normalised grey values")
-    haze: float = Field(0.0, description="Largest smooth light added across the plane, in normalised grey values")
-    poisson: float = Field(0.0, description="Largest Poisson noise: variance of one unit of signal")
+    rotation: float = Field(15.0, ge=0, le=180, description="Largest further rotation in the plane, degrees")
+    zoom: float = Field(0.15, ge=0, le=10, description="Largest relative change of size (0.5: from 1/1.5 to 1.5 times)")
+    elastic: float = Field(4.0, ge=0, le=1000, description="Largest elastic displacement, pixels")
+    brightness: float = Field(0.1, ge=0, le=10, description="Largest shift of normalised grey values")
+    contrast: float = Field(0.3, ge=0, le=10, description="Largest relative change of contrast")
+    gamma: float = Field(0.3, ge=0, le=10, description="Largest relative change of gamma")
+    blur: float = Field(1.0, ge=0, le=100, description="Largest Gaussian blur in the plane, pixels")
+    noise: float = Field(0.08, ge=0, le=10, description="Largest Gaussian noise, in normalised grey values")
+    haze: float = Field(
+        0.0, ge=0, le=10, description="Largest smooth light added across the plane, in normalised grey values"
+    )
+    poisson: float = Field(0.0, ge=0, le=10, description="Largest Poisson noise: variance of one unit of signal")
 
 
 class CardText(Options):
@@ -67,42 +69,45 @@ class CardText(Options):
 class Recipe(Options):
     """All options of one training."""
 
-    name: str = Field(description="Name of the model")
+    name: str = Field(pattern=NAME, description="Name of the model")
     card: CardText
     task: str = "semantic"
     architecture: ArchitectureSpec
     continue_from: str | None = Field(None, description="Model to begin with, by name or folder; none: random weights")
     input: InputSpec
     output: OutputSpec = OutputSpec()
-    classes: tuple[ClassInfo, ...]
+    classes: tuple[ClassInfo, ...] = Field(min_length=1)
     root: str = Field("../shared/data", description="Folder of the data; BIOSEG_DATA overrides the default")
     pairs: tuple[Pair, ...] = ()
     label_values: dict[int, int] = Field(
         default_factory=dict,
-        description="Value in the label files: class (0 background, -1 ignored); empty: as they are",
+        description="Value in the label files: class (0 background, -1 ignored); empty: as they are, "
+        "and anything above 0 is class 1 where there is one class",
     )
     simulated: tuple[Simulated, ...] = ()
     simulated_share: float = Field(0.3, ge=0, le=1, description="Share of patches that come from simulated volumes")
     folds: tuple[tuple[str, ...], ...] = Field((), description="Groups left out together in cross-validation")
-    patch: tuple[int, ...] = Field(description="Patch size along the model's axes, pixels")
-    batch: int = 4
+    patch: tuple[Annotated[int, Field(ge=1)], ...] = Field(description="Patch size along the model's axes, pixels")
+    batch: int = Field(4, ge=1)
     draw: Literal["images", "planes"] = Field(
         "images", description="Patches are shared out equally among images, or by their number of planes"
     )
     foreground_share: float = Field(0.5, ge=0, le=1, description="Share of patches centred on foreground")
     augmentation: Augmentation = Augmentation()
-    losses: dict[str, float] = Field(default_factory=lambda: {"dice_ce": 1.0}, description="Weight of each loss")
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-2
-    epochs: int = 40
-    steps: int = Field(100, description="Batches an epoch")
+    losses: dict[str, float] = Field(
+        default_factory=lambda: {"dice_ce": 1.0}, min_length=1, description="Weight of each loss"
+    )
+    learning_rate: float = Field(2e-3, ge=0)
+    weight_decay: float = Field(1e-2, ge=0)
+    epochs: int = Field(40, ge=1)
+    steps: int = Field(100, ge=1, description="Batches an epoch")
     warm_up: float = Field(0.05, ge=0, lt=1, description="Share of the steps over which the learning rate rises")
     averaging: float = Field(0.995, ge=0, lt=1, description="Decay of the moving average of the weights; 0: none")
     precision: Literal["float32", "bfloat16"] = Field("bfloat16", description="Where the device can: mixed precision")
-    validate_every: int = Field(5, description="Epochs between validations")
+    validate_every: int = Field(5, ge=1, description="Epochs between validations")
     select_on: str = Field("dice", description="Metric that chooses the best epoch, on the val pairs")
     metrics: tuple[str, ...] = Field(("dice",), description="Metrics reported on the test pairs")
-    patience: int = Field(0, description="Epochs without a better validation after which it stops; 0: never")
+    patience: int = Field(0, ge=0, description="Epochs without a better validation after which it stops; 0: never")
     seed: int = 0
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 
@@ -134,7 +139,11 @@ def read_recipe(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
         key, equals, value = text.partition("=")
         if not equals:
             raise RecipeError(text, "is no override", "Write key=value, e.g. epochs=5")
-        _put(values, key.split("."), yaml.safe_load(value))
+        try:
+            _put(values, key.split("."), yaml.safe_load(value))
+        except yaml.YAMLError as error:
+            problem = f"its value is not valid YAML ({str(error).splitlines()[0]})"
+            raise RecipeError(text, problem, "Close what is open") from error
     return Recipe.checked(values, str(path))
 
 

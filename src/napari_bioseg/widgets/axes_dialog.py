@@ -62,7 +62,6 @@ class AxesDialog(QDialog):
         self.remember = QCheckBox("Use this for all such files in the folder")
         self.remember.setToolTip("Do not ask again for files of this folder with as many dimensions")
         self.remember.setChecked(folder is not None)
-        self.remember.setVisible(folder is not None)
         self.box = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         self.box.accepted.connect(self._accept)
         self.box.rejected.connect(self.reject)
@@ -71,6 +70,7 @@ class AxesDialog(QDialog):
         layout.addLayout(self._choices(error.choices))
         for widget in (self.other, self.problem, self.remember, self.box):
             layout.addWidget(widget)
+        self.remember.setVisible(folder is not None)  # not before it has a parent: it would be a window
 
     @property
     def axes(self) -> str:

@@ -122,9 +122,9 @@ class Slider(Control):
         self.reset_button.setText("↺")
         self.reset_button.setToolTip("Back to the model's own value")
         self.reset_button.clicked.connect(self._reset)
-        self.reset_button.setVisible(optional)
         self.reset_button.setEnabled(False)
         self.row.addWidget(self.reset_button)
+        self.reset_button.setVisible(optional)  # not before it has a parent: it would be a window
 
     def value(self) -> float | None:
         """Return the number; None while an optional one follows the fallback."""

@@ -11,16 +11,16 @@ from qtpy.QtWidgets import QAction, QHBoxLayout, QLabel, QMenu, QPushButton, QVB
 from napari_bioseg.core.errors import BiosegError, UnknownAxesError
 from napari_bioseg.core.image import Image
 from napari_bioseg.plugin.facts import describe_image
-from napari_bioseg.plugin.images import image_of_layer, set_axes
+from napari_bioseg.plugin.images import axes_answered, axes_question, opened_with_answer, set_axes, source_of
 from napari_bioseg.plugin.session import model_image
 from napari_bioseg.widgets.axes_dialog import ask_axes
 from napari_bioseg.widgets.connections import Connections
 from napari_bioseg.widgets.layer_combo import LayerCombo
-from napari_bioseg.widgets.open_command import open_file, open_folder
+from napari_bioseg.widgets.open_command import open_file, open_folder, open_path
 
 
 class ImageBox(QWidget):
-    """Layer combo, an Open button, what is known of the image, and a button for unknown axes.
+    """Layer combo, an Open button, what is known of the image, and a button for axes that are unknown or were answered.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class ImageBox(QWidget):
         self.combo.setAccessibleName("Image")
         self.facts = QLabel()
         self.facts.setWordWrap(True)
-        self.axes_button = QPushButton("Say what its dimensions are…")
+        self.axes_button = QPushButton()
         self.axes_button.setToolTip("The image does not say whether its planes are depth, time or channels")
         self.axes_button.clicked.connect(self.ask_axes)
         row = QHBoxLayout()
@@ -67,14 +67,16 @@ class ImageBox(QWidget):
             return None
 
     def ask_axes(self) -> None:
-        """Ask what the dimensions are."""
-        try:
-            image_of_layer(self.layer)
-        except UnknownAxesError as error:
-            answer = ask_axes(error, None, self)
-            if answer is not None:
-                set_axes(self.layer, answer[0])
-                self._look()
+        """Ask what the dimensions are; a file is opened again with the answer, which is remembered for its folder."""
+        layer = self.layer
+        source, _ = source_of(layer)
+        if source is not None and opened_with_answer(layer):
+            open_path(self._viewer, source, again=True)
+            return
+        answer = ask_axes(axes_question(layer), None, self)
+        if answer is not None:
+            set_axes(layer, answer[0])
+            self._look()
 
     def refresh(self, _event: Any = None) -> None:
         """Look at the layer again: its scale or its units were changed."""
@@ -82,16 +84,18 @@ class ImageBox(QWidget):
 
     def _look(self) -> None:
         self._watch()
-        unknown = False
+        unknown = answered = False
         if self.layer is None:
             self.facts.setText("Open an image, drop one on the window, or take one from File → Open Sample → BioSeg.")
         else:
+            answered = axes_answered(self.layer)
             try:
                 self.facts.setText(describe_image(model_image(self._viewer, self.layer)[0]))
             except BiosegError as error:
                 unknown = isinstance(error, UnknownAxesError)
                 self.facts.setText(str(error))
-        self.axes_button.setVisible(unknown)
+        self.axes_button.setText("Change dimensions…" if answered else "Say what its dimensions are…")
+        self.axes_button.setVisible(unknown or answered)
         self.changed.emit()
 
     def _watch(self) -> None:

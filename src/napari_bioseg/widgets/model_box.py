@@ -19,6 +19,7 @@ class ModelBox(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._cards: tuple[Card, ...] = ()
+        self._none = "Looking for models…"
         self._image: Image | None = None
         self._resample = True
         self._preferred: str | None = None
@@ -27,7 +28,7 @@ class ModelBox(QWidget):
         self.combo.setToolTip("Model to use; greyed ones cannot take this image")
         self.combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.combo.setMinimumContentsLength(16)
-        self.card_text = QLabel("Looking for models…")
+        self.card_text = QLabel(self._none)
         self.size_text = QLabel()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -37,6 +38,7 @@ class ModelBox(QWidget):
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             layout.addWidget(label)
         self.combo.currentIndexChanged.connect(self._chosen)
+        self.combo.activated.connect(self._picked)
 
     def card(self) -> Card | None:
         """Return the card of the chosen model; None when there is none that takes this image."""
@@ -53,6 +55,7 @@ class ModelBox(QWidget):
     def set_models(self, cards: tuple[Card, ...]) -> None:
         """Show the models of the zoo."""
         self._cards = cards
+        self._none = "No model is in the zoo."
         self._refill()
 
     def set_image(self, image: Image | None) -> None:
@@ -90,6 +93,10 @@ class ModelBox(QWidget):
         name = self._preferred if self._preferred in usable else next(iter(usable), None)
         self.combo.setCurrentIndex(self.combo.findData(name) if name else min(0, len(self._cards) - 1))
 
+    def _picked(self) -> None:
+        # By the user's hand: this choice outlives an image that the model cannot take.
+        self._preferred = self.combo.currentData()
+
     def _chosen(self) -> None:
         self._describe()
         self.changed.emit()
@@ -99,7 +106,7 @@ class ModelBox(QWidget):
         if card is None:
             i = self.combo.currentIndex()
             reason = self._refusal(self._cards[i]) if 0 <= i < len(self._cards) else None
-            self.card_text.setText(f"{self._cards[i].name} {reason}." if reason else "No model is in the zoo.")
+            self.card_text.setText(f"{self._cards[i].name} {reason}." if reason else self._none)
             self.size_text.clear()
             return
         self.card_text.setText(describe_card_briefly(card))

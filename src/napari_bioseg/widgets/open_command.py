@@ -1,6 +1,7 @@
 """File → Open, with our reader, without blocking the window."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_bioseg.core.errors import UnknownAxesError
 from napari_bioseg.core.job import Job
+from napari_bioseg.plugin.images import from_our_reader, source_of
 from napari_bioseg.plugin.layers import LayerData
 from napari_bioseg.plugin.reader import read_layers
 from napari_bioseg.widgets.reading import ask_in_window
@@ -23,8 +25,7 @@ FILTER = (
 def open_file(napari_viewer: napari.Viewer) -> None:
     """Choose files and open them."""
     names, _ = QFileDialog.getOpenFileNames(QApplication.activeWindow(), "Open image", "", FILTER)
-    for name in names:
-        open_path(napari_viewer, Path(name))
+    open_paths(napari_viewer, [Path(name) for name in names])
 
 
 def open_folder(napari_viewer: napari.Viewer) -> None:
@@ -34,7 +35,20 @@ def open_folder(napari_viewer: napari.Viewer) -> None:
         open_path(napari_viewer, Path(name))
 
 
-def open_path(viewer: Any, path: Path, axes: str | None = None) -> Task:
+def open_paths(viewer: Any, paths: list[Path]) -> None:
+    """Open files one after the other, so that what is asked of one is answered before the next."""
+    if paths:
+        open_path(viewer, paths[0], then=partial(open_paths, viewer, paths[1:]))
+
+
+def open_path(
+    viewer: Any,
+    path: Path,
+    axes: str | None = None,
+    *,
+    again: bool = False,
+    then: Callable[[], None] = lambda: None,
+) -> Task:
     """Open one file or folder in a worker, and add its layers; asks when the axes are not known.
 
     Parameters
@@ -43,24 +57,39 @@ def open_path(viewer: Any, path: Path, axes: str | None = None) -> Task:
     path : Path
     axes : str, optional
         The user's answer.
+    again : bool
+        Ask even where the answer is remembered, and put the layers in place of those that the file gave before.
+    then : callable
+        What to do when the file is open, or was given up.
     """
+
+    def add(layers: list[LayerData]) -> None:
+        if again:
+            remove_layers(viewer, path)
+        add_layers(viewer, layers)
 
     def answer(error: Exception) -> None:
         chosen = ask_in_window(path, error) if isinstance(error, UnknownAxesError) and axes is None else None
-        if chosen is not None:
-            open_path(viewer, path, chosen)
+        if chosen is None:
+            then()
+        else:
+            open_path(viewer, path, chosen, again=again, then=then)
 
-    task = Task(_reading(path, axes), owner(), expected=(UnknownAxesError,) if axes is None else ())
-    task.succeeded.connect(lambda layers: add_layers(viewer, layers))
+    def read(_job: Job) -> list[LayerData]:
+        return read_layers(path, axes=axes, recall=not again)
+
+    task = Task(read, owner(), expected=(UnknownAxesError,) if axes is None else ())
+    task.succeeded.connect(add)
+    task.succeeded.connect(lambda _layers: then())
     task.failed.connect(answer)
     return task.start()
 
 
-def _reading(path: Path, axes: str | None) -> Callable[[Job], list[LayerData]]:
-    def read(_job: Job) -> list[LayerData]:
-        return read_layers(path, None if axes is None else lambda _path, _error: axes)
-
-    return read
+def remove_layers(viewer: Any, path: Path) -> None:
+    """Remove the image layers that our reader made of a file."""
+    for layer in list(viewer.layers):
+        if from_our_reader(layer) and source_of(layer)[0] == path:
+            viewer.layers.remove(layer)
 
 
 def add_layers(viewer: Any, layers: list[LayerData]) -> None:

@@ -41,7 +41,6 @@ class OptionsForm(QWidget):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._options = options
         self.controls: dict[str, Control] = {}
         layout = QFormLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -68,11 +67,6 @@ class OptionsForm(QWidget):
         for name, value in values.items():
             if name in self.controls:
                 self.controls[name].set_value(value)
-
-    def reset(self) -> None:
-        """Show the defaults of the options class."""
-        fields = self._options.model_fields
-        self.set_values({n: fields[n].get_default(call_default_factory=True) for n in self.controls})
 
 
 def make_control(field: FieldInfo) -> Control:

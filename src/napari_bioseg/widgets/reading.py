@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from napari_bioseg.core.errors import UnknownAxesError
+from napari_bioseg.core.errors import UnknownAxesError, UnwritableFileError
 from napari_bioseg.plugin.layers import LayerData
 from napari_bioseg.plugin.reader import can_read, read_layers
 from napari_bioseg.plugin.settings import remember_axes
@@ -40,13 +40,17 @@ def ask_in_window(source: Path, error: UnknownAxesError) -> str | None:
     from qtpy.QtWidgets import QApplication
 
     from napari_bioseg.widgets.axes_dialog import ask_axes
+    from napari_bioseg.widgets.worker import show_problem
 
     answer = ask_axes(error, source.parent, QApplication.activeWindow())
     if answer is None:
         return None
     axes, remember = answer
     if remember:
-        remember_axes(source, axes)
+        try:
+            remember_axes(source, axes)
+        except UnwritableFileError as problem:
+            show_problem(problem)
     return axes
 
 

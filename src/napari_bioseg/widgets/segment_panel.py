@@ -1,6 +1,8 @@
 """The panel "Segment": image, model, where, go; then tune, save, or take it to the command line."""
 
+import logging
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -8,27 +10,31 @@ import napari
 from qtpy.QtCore import QEvent, Signal
 from qtpy.QtWidgets import QApplication, QFileDialog, QVBoxLayout, QWidget
 
-from napari_bioseg.core.errors import BiosegError, Cancelled, IncompatibleImageError, RecipeError
-from napari_bioseg.core.job import Job
+from napari_bioseg.core.errors import BiosegError, Cancelled, IncompatibleImageError, RecipeError, UnwritableFileError
+from napari_bioseg.core.job import Job, Progress
 from napari_bioseg.models import Card
 from napari_bioseg.plugin.command import command_line
-from napari_bioseg.plugin.images import source_of
+from napari_bioseg.plugin.images import check_like_file, source_of
 from napari_bioseg.plugin.result import Request, Result, decode_again, run, save_result
 from napari_bioseg.plugin.session import is_edited, make_request, result_of, show
 from napari_bioseg.plugin.settings import change_settings, load_settings, settings_file
 from napari_bioseg.widgets.connections import Connections
 from napari_bioseg.widgets.segment_view import SegmentView
 from napari_bioseg.widgets.shortcuts import bind
+from napari_bioseg.widgets.strokes import after_stroke
 from napari_bioseg.widgets.tuner import Tuner
 from napari_bioseg.widgets.warm_up import load_engine, read_zoo
 from napari_bioseg.widgets.worker import Task, show_problem
 from napari_bioseg.workflows.options import SegmentOptions
+
+log = logging.getLogger("napari_bioseg")
 
 SAVE_FILTERS = {
     "OME-Zarr, image and labels (*.ome.zarr)": ".ome.zarr",
     "OME-TIFF, labels (*.ome.tif)": ".ome.tif",
     "TIFF, labels (*.tif)": ".tif",
 }
+ENDING = ".ome.zarr"
 NOT_REMEMBERED = {"region", "channel"}
 
 
@@ -83,9 +89,11 @@ class SegmentPanel(QWidget):
         self._predict(preview=False)
 
     def cancel(self) -> None:
-        """Stop what is under way; what is done is kept."""
+        """Stop what is under way; what is done is kept, but for labels that were tuned anew, which go back."""
         if self._task is not None:
             self._task.cancel()
+        elif self.tuner.cancel():
+            self.view.say(["Cancelled: the labels are those from before; move a slider to tune them again."])
 
     def request(self, *, preview: bool = False) -> Request:
         """Return what Preview or Segment would ask of the engine now.
@@ -110,8 +118,8 @@ class SegmentPanel(QWidget):
     def save(self) -> None:
         """Ask where, then save the labels."""
         source = source_of(self.view.image.layer)[0] if self.view.image.layer is not None else None
-        start = str(_out_beside(source)) if source is not None else "labels.ome.zarr"
-        name, chosen = QFileDialog.getSaveFileName(self, "Save labels", start, ";;".join(SAVE_FILTERS))
+        start = _free(_out_beside(source) if source is not None else Path(f"labels{ENDING}"))
+        name, chosen = QFileDialog.getSaveFileName(self, "Save labels", str(start), ";;".join(SAVE_FILTERS))
         if name:
             self.save_to(Path(name) if Path(name).suffix else Path(name + SAVE_FILTERS.get(chosen, ".ome.zarr")))
 
@@ -127,7 +135,7 @@ class SegmentPanel(QWidget):
             settled = result if pending is None or edited else decode_again(result, pending, job)
             return save_result(settled, out, labels if settled is result else settled.labels, edited=edited, job=job)
 
-        self._start(work, f"Saving {out.name}", self._saved)
+        self._start(work, f"Saving {out.name}", partial(self._saved, result.done))
 
     def copy_command(self) -> None:
         """Put the command line that does what Segment does on the clipboard."""
@@ -145,12 +153,13 @@ class SegmentPanel(QWidget):
         Raises
         ------
         BiosegError
-            As `request`; or the image is not in a file.
+            As `request`; or the image is not in a file, or was changed since it was opened.
         """
         request = self.request()
         source, origin = source_of(self.view.image.layer)
         if source is None:
             raise IncompatibleImageError(request.name, "is not in a file", "Save the image first, then open it")
+        check_like_file(self.view.image.layer)
         return command_line(source, request.options, _out_beside(source), origin)
 
     def _connect(self) -> None:
@@ -165,7 +174,8 @@ class SegmentPanel(QWidget):
         view.copy_button.clicked.connect(self.copy_command)
         view.progress.cancelled.connect(self.cancel)
         self.tuner.working.connect(self._tuning)
-        self.tuner.settled.connect(lambda _layer: self._update_buttons())
+        self.tuner.progressed.connect(self._tuning_progressed)
+        self.tuner.settled.connect(self._settled)
         self._connections = Connections(self)
         self._connections.add(self._viewer.layers.selection.events.active, self._active_changed)
         self._connections.add(self._viewer.layers.events.removed, self._layer_removed)
@@ -201,10 +211,10 @@ class SegmentPanel(QWidget):
             return
         try:
             request = self.request(preview=preview)
-            change_settings(segment=request.options.model_dump(mode="json", exclude=NOT_REMEMBERED))
         except BiosegError as error:
             show_problem(error)
             return
+        _remember(request.options.model_dump(mode="json", exclude=NOT_REMEMBERED))
         self.tuner.finish()
         words = f"{'Preview' if preview else 'Segment'}: {request.name}"
         self._start(partial(run, request), words, self._arrived)
@@ -222,10 +232,14 @@ class SegmentPanel(QWidget):
 
     def _over(self) -> None:
         self._task = None
-        self.view.progress.idle()
+        self._tuning(self.tuner.at_work)
         self._update_buttons()
 
     def _arrived(self, result: Result) -> None:
+        after_stroke(self._viewer, self, partial(self._show, result))
+
+    def _show(self, result: Result) -> None:
+        self.tuner.finish()  # the result that was tuned meanwhile, unless its layer is used again
         layer = show(self._viewer, result)
         self.tuner.watch(layer)
         cut = () if result.done else ("Cancelled: labels are there for the part that was done.",)
@@ -240,8 +254,9 @@ class SegmentPanel(QWidget):
         if isinstance(error, Cancelled):
             self.view.say([str(error)])
 
-    def _saved(self, paths: list[Path]) -> None:
-        self.view.say([f"Saved {', '.join(str(p) for p in paths)}"])
+    def _saved(self, done: bool, paths: list[Path]) -> None:
+        cut = "" if done else "; incomplete, since the segmentation was cancelled"
+        self.view.say([f"Saved {', '.join(str(p) for p in paths)}{cut}"])
         self.saved.emit(paths)
 
     def _retune(self, _name: str) -> None:
@@ -293,6 +308,14 @@ class SegmentPanel(QWidget):
             else:
                 self.view.progress.idle()
 
+    def _tuning_progressed(self, progress: Progress) -> None:
+        if not self.running and self.tuner.at_work:
+            self.view.progress.show_progress(progress)
+
+    def _settled(self, _layer: Any) -> None:
+        _remember({**load_settings().segment, **self.view.labels_form.values()})
+        self._update_buttons()
+
     def _update_buttons(self) -> None:
         ready = not self.running and self.view.image.image() is not None and self.view.model.card() is not None
         self.view.preview_button.setEnabled(ready)
@@ -301,9 +324,22 @@ class SegmentPanel(QWidget):
         self.view.save_button.setEnabled(not self.running and self.tuner.layer is not None)
 
 
+def _remember(options: dict[str, Any]) -> None:
+    try:
+        change_settings(segment=options)
+    except UnwritableFileError as error:  # not worth a notification at each click: nothing is lost but convenience
+        log.warning("%s; the choices are not remembered", error)
+
+
+def _free(out: Path) -> Path:
+    """Return a name with -2, -3 and so on before its ending, if there is such a folder already."""
+    names = (out.with_name(f"{out.name.removesuffix(ENDING)}-{i}{ENDING}") for i in count(2))
+    return out if not out.exists() else next(name for name in names if not name.exists())
+
+
 def _out_beside(source: Path) -> Path:
     name = source.name
     for ending in (".ome.zarr", ".ome.tiff", ".ome.tif", ".nii.gz"):
         if name.lower().endswith(ending):
-            return source.with_name(f"{name[: -len(ending)]}.labels.ome.zarr")
-    return source.with_name(f"{source.stem}.labels.ome.zarr")
+            return source.with_name(f"{name[: -len(ending)]}.labels{ENDING}")
+    return source.with_name(f"{source.stem}.labels{ENDING}")

@@ -5,9 +5,11 @@ Cutting touching objects takes longer than a frame: while a slider moves they ar
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
+import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_bioseg.core.errors import Cancelled
@@ -15,11 +17,31 @@ from napari_bioseg.core.job import Job
 from napari_bioseg.plugin.images import same_layer
 from napari_bioseg.plugin.places import current_position
 from napari_bioseg.plugin.result import Result, decode_again, decode_plane_again
-from napari_bioseg.plugin.session import dress, is_edited, replace_labels, result_of, show_beside
+from napari_bioseg.plugin.session import dress, is_edited, is_painting, replace_labels, result_of, show_beside
+from napari_bioseg.widgets.strokes import after_stroke
 from napari_bioseg.widgets.worker import Task
 from napari_bioseg.workflows.options import SegmentOptions
 
 SETTLE_MS = 250  # without a change, before the whole volume is decoded
+
+Planes: TypeAlias = dict[tuple[int, ...], Any]
+
+
+@dataclass(eq=False)
+class _Volume:
+    """A whole result at work, and what the planes of its layer showed before the sliders moved."""
+
+    task: Task
+    layer: Any
+    source: Result
+    options: SegmentOptions
+    before: Planes
+    stopped: bool = False
+
+    def stop(self) -> None:
+        """Cancel the task; what it brings all the same is not shown."""
+        self.stopped = True
+        self.task.cancel()
 
 
 class Tuner(QObject):
@@ -34,6 +56,7 @@ class Tuner(QObject):
     plane_shown = Signal()
     settled = Signal(object)  # the layer
     working = Signal(bool)
+    progressed = Signal(object)
 
     def __init__(self, viewer: Any, parent: QObject) -> None:
         super().__init__(parent)
@@ -41,7 +64,9 @@ class Tuner(QObject):
         self.layer: Any = None
         self._wanted: SegmentOptions | None = None
         self._plane: Task | None = None
-        self._volume: Task | None = None
+        self._volume: _Volume | None = None  # of the layer that is tuned
+        self._volumes: list[_Volume] = []  # with those of layers that were tuned before
+        self._before: Planes = {}
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(SETTLE_MS)
@@ -52,8 +77,16 @@ class Tuner(QObject):
         """Options that the layer does not show throughout yet; None when it does."""
         return self._wanted
 
+    @property
+    def at_work(self) -> bool:
+        """Whether a whole result is being decoded."""
+        return bool(self._volumes)
+
     def watch(self, layer: Any) -> None:
         """Tune this layer from now on; the one before is decoded to its end in the background."""
+        for volume in self._volumes:
+            if result_of(volume.layer) is not volume.source:  # another result has come into that layer
+                volume.stop()
         if not same_layer(self.layer, layer):
             self.finish()
             self.layer = layer
@@ -65,7 +98,7 @@ class Tuner(QObject):
             return
         self._wanted = options
         if self._volume is not None:
-            self._volume.cancel()
+            self._volume.stop()
         self._timer.start()
         if not is_edited(self.layer):
             dress(self.layer, options, result.segmentation.prediction.classes)
@@ -76,18 +109,34 @@ class Tuner(QObject):
         """Decode what is pending to its end, whatever is tuned next."""
         if self._wanted is not None and self._result() is not None:
             if self._volume is not None:
-                self._volume.cancel()
+                self._volume.stop()
                 self._volume = None
             self._start_volume()
-        self._timer.stop()
-        self._wanted = self._volume = None
+        self._leave()
 
     def forget(self) -> None:
         """Tune nothing: the layer is gone."""
         if self._volume is not None:
-            self._volume.cancel()
+            self._volume.stop()
+        self._leave()
+        self.layer = None
+
+    def cancel(self) -> bool:
+        """Stop decoding, and show the labels of before; return whether there was anything to stop."""
+        stopped = list(self._volumes)
+        if self._wanted is not None and self._volume is None and self._result() is not None:
+            _put_back(self.layer, self._result(), self._before)
+        for volume in reversed(stopped):  # the oldest knows the labels of before
+            volume.stop()
+            _put_back(volume.layer, volume.source, volume.before)
+        anything = bool(stopped) or self._wanted is not None
+        self._leave()
+        return anything
+
+    def _leave(self) -> None:
         self._timer.stop()
-        self.layer = self._wanted = None
+        self._wanted = self._volume = None
+        self._before = {}
 
     def _result(self) -> Result | None:
         present = self.layer is not None and self.layer in self._viewer.layers
@@ -104,26 +153,32 @@ class Tuner(QObject):
         displayed = tuple(self._viewer.dims.displayed)
         if displayed != (self._viewer.dims.ndim - 2, self._viewer.dims.ndim - 1):
             return  # a cut along depth, or 3-D: the volume follows
-        layer, data = self.layer, self.layer.data
-        plane = current_position(self._viewer, layer)[:-2]
+        plane = current_position(self._viewer, self.layer)[:-2]
 
-        def work(_job: Job) -> None:
-            labels = decode_plane_again(result, shown, plane)
-            if not is_edited(layer):
-                data[plane] = labels
+        def work(_job: Job) -> Any:
+            return decode_plane_again(result, shown, plane)
 
         self._plane = Task(work, self)
-        self._plane.succeeded.connect(partial(self._plane_done, layer, options))
+        self._plane.succeeded.connect(partial(self._plane_done, self.layer, result, options, plane))
         self._plane.finished.connect(self._plane_over)
         self._plane.start()
 
-    def _plane_done(self, layer: Any, options: SegmentOptions, _nothing: Any) -> None:
-        layer.refresh()
-        self.plane_shown.emit()
+    def _plane_done(
+        self, layer: Any, source: Result, options: SegmentOptions, plane: tuple[int, ...], labels: Any
+    ) -> None:
         self._plane = None
-        result = self._result()
-        if self._wanted is not None and self._wanted != options and result is not None and not is_edited(layer):
-            self._start_plane(result, self._wanted, _uncut(self._wanted))
+        result, wanted = self._result(), self._wanted
+        if result is None or wanted is None or is_edited(self.layer):
+            return
+        fits = result is source and same_layer(layer, self.layer)
+        # Written here, in the thread in which strokes are drawn, so that none can begin in between.
+        if fits and not is_painting(layer):
+            self._before.setdefault(plane, np.array(layer.data[plane]))
+            layer.data[plane] = labels
+            layer.refresh()
+            self.plane_shown.emit()
+        if not fits or wanted != options:
+            self._start_plane(result, wanted, _uncut(wanted))
 
     def _plane_over(self) -> None:
         if self._plane is self.sender():
@@ -136,29 +191,50 @@ class Tuner(QObject):
         if self._volume is not None:  # it is stopping; look again soon
             self._timer.start()
             return
+        task = Task(partial(decode_again, result, options), self, expected=(Cancelled,))
+        self._volume = volume = _Volume(task, self.layer, result, options, self._before)
+        self._volumes.append(volume)
+        task.progressed.connect(self.progressed)
+        task.succeeded.connect(partial(self._volume_done, volume))
+        task.failed.connect(partial(self._volume_over, volume))
         self.working.emit(True)
-        self._volume = Task(partial(decode_again, result, options), self, expected=(Cancelled,))
-        self._volume.succeeded.connect(partial(self._volume_done, self.layer, options))
-        self._volume.finished.connect(self._volume_over)
-        self._volume.start()
+        task.start()
 
-    def _volume_done(self, layer: Any, options: SegmentOptions, result: Result) -> None:
+    def _volume_done(self, volume: _Volume, result: Result) -> None:
+        after_stroke(self._viewer, self, partial(self._land, volume, result))
+
+    def _land(self, volume: _Volume, result: Result) -> None:
+        self._volume_over(volume)
+        layer = volume.layer
         current = same_layer(layer, self.layer)
-        superseded = current and self._wanted not in (None, options)
-        if superseded or layer not in self._viewer.layers:
+        superseded = current and self._wanted not in (None, volume.options)
+        # Another result may have come into the layer meanwhile.
+        gone = layer not in self._viewer.layers or result_of(layer) is not volume.source
+        if volume.stopped or superseded or gone:
             return
         if is_edited(layer):
             layer = show_beside(self._viewer, result)
         else:
             replace_labels(layer, result)
         if current:
-            self.layer, self._wanted = layer, None
+            self._leave()
+            self.layer = layer
         self.settled.emit(layer)
 
-    def _volume_over(self) -> None:
-        if self._volume is self.sender():
+    def _volume_over(self, volume: _Volume, _error: Any = None) -> None:
+        self._volumes.remove(volume)
+        if self._volume is volume:
             self._volume = None
-        self.working.emit(self._volume is not None)
+        self.working.emit(self.at_work)
+
+
+def _put_back(layer: Any, source: Result | None, before: Planes) -> None:
+    if source is None or result_of(layer) is not source or is_edited(layer) or is_painting(layer):
+        return
+    for plane, labels in before.items():
+        layer.data[plane] = labels
+    dress(layer, source.segmentation.options, source.segmentation.prediction.classes)
+    layer.refresh()
 
 
 def _uncut(options: SegmentOptions) -> SegmentOptions:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from napari.layers import Shapes
-from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_bioseg.models import Card
@@ -27,8 +26,6 @@ class WhereBox(QWidget):
     viewer : napari.Viewer
     """
 
-    changed = Signal()
-
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer
@@ -49,8 +46,6 @@ class WhereBox(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(row)
         layout.addWidget(self.current_check)
-        self.area_combo.currentIndexChanged.connect(lambda _i: self.changed.emit())
-        self.current_check.toggled.connect(lambda _on: self.changed.emit())
         self.set_stack("", None)
 
     @property
@@ -96,9 +91,11 @@ class WhereBox(QWidget):
         """Let the user draw a rectangle."""
         layer = self.shapes()
         if layer is None:
+            units = getattr(self._viewer.dims, "units", None)
             layer = self._viewer.add_shapes(
-                name=SHAPES_NAME, edge_color="#ffd166", face_color="#00000000", edge_width=1, ndim=2
-            )
+                name=SHAPES_NAME, edge_color="#ffd166", face_color="#00000000", edge_width=1, ndim=2,
+                units=units and units[-2:],
+            )  # fmt: skip
         self._viewer.layers.selection.active = layer
         layer.mode = "add_rectangle"
         self.area_combo.setCurrentIndex(2)

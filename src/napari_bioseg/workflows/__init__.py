@@ -6,14 +6,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from napari_bioseg.workflows.detection import detect
     from napari_bioseg.workflows.evaluation import evaluate
     from napari_bioseg.workflows.segmentation import segment
     from napari_bioseg.workflows.training import train
 
 # A module must not bear its verb's name: once imported, it would hide the function here.
-_HOME = {"evaluate": "evaluation", "segment": "segmentation", "train": "training"}
+_HOME = {"detect": "detection", "evaluate": "evaluation", "segment": "segmentation", "train": "training"}
 
-__all__ = ["evaluate", "segment", "train"]
+__all__ = ["detect", "evaluate", "segment", "train"]
 
 
 def __getattr__(name: str) -> Any:

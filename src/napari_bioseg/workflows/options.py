@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from napari_bioseg.inference.options import PredictOptions
+from napari_bioseg.postprocess.boxes import BoxOptions
 from napari_bioseg.postprocess.options import DecodeOptions
 
 
@@ -13,6 +14,13 @@ class SegmentOptions(PredictOptions, DecodeOptions):
 
     model: str = Field(description="Model in the zoo, or its folder")
     region: str | None = Field(None, description="Part of the image, e.g. Z=3 or Y=0:512,X=0:512; none: all of it")
+
+
+class DetectOptions(PredictOptions, BoxOptions):
+    """Options of `detect`: what the panel shows, the command line takes and the result records."""
+
+    model: str = Field("cdv-yolo", description="Model in the zoo, or its folder")
+    region: str | None = Field(None, description="Part of the image, e.g. T=3 or Y=0:512,X=0:512; none: all of it")
 
 
 class EvaluateOptions(PredictOptions):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,14 @@ from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
 from napari_bioseg.core.prediction import Prediction
 from napari_bioseg.inference import PredictOptions, predict
-from napari_bioseg.io import LabelsToWrite, open_image, write_image_tiff, write_labels_tiff, write_ome_zarr
+from napari_bioseg.io import (
+    LabelsToWrite,
+    check_not_source,
+    open_image,
+    write_image_tiff,
+    write_labels_tiff,
+    write_ome_zarr,
+)
 from napari_bioseg.models import load_model, refusal
 from napari_bioseg.postprocess import DecodeOptions, decode_volume
 from napari_bioseg.workflows.options import SegmentOptions
@@ -65,10 +72,11 @@ def segment(
     Returns
     -------
     Segmentation
-        With ``prediction.done`` False when the job was stopped: what was finished by then is in it.
 
     Raises
     ------
+    Cancelled
+        The job was stopped; `predict_image` and `decode` keep what was finished by then.
     IncompatibleImageError
         The model cannot take this image; the message says why.
     ModelNotFoundError, BrokenModelError, UnreadableFileError, UnknownAxesError, RecipeError, DeviceError
@@ -78,7 +86,9 @@ def segment(
     image = source if isinstance(source, Image) else open_image(source)
     model = load_model(options.model)
     prediction = predict_image(image, model, options, job=job)
-    return decode(prediction, options, model, job=job if prediction.done else None)
+    if not prediction.done:
+        raise Cancelled(image.name, "the segmentation was cancelled", "Run it again to the end")
+    return decode(prediction, options, model, job=job)
 
 
 def predict_image(
@@ -96,6 +106,9 @@ def predict_image(
         raise IncompatibleImageError(
             image.name, f"{model.card.name} {reason}", "Choose another model, see 'bioseg models'"
         )
+    missing = image.metadata.get("missing_planes")
+    if missing and job is not None:
+        job.note(f"Planes that are missing from the file and were read as zeros: {missing}")
     axes, shape = prediction_grid(image)
     box = parse_region(options.region, axes, shape)
     return predict(image, model, PredictOptions(**_only(options, PredictOptions)), box=box, store=store, job=job)
@@ -123,7 +136,13 @@ def prediction_grid(image: Image) -> tuple[str, tuple[int, ...]]:
 
 
 def save(
-    segmentation: Segmentation, out: Path, image: Image, *, probabilities: bool = False, job: Job | None = None
+    segmentation: Segmentation,
+    out: Path,
+    image: Image,
+    *,
+    probabilities: bool = False,
+    incomplete: bool = False,
+    job: Job | None = None,
 ) -> list[Path]:
     """Write labels as TIFF or OME-TIFF, or image and labels as OME-Zarr, by the ending of `out`.
 
@@ -136,6 +155,8 @@ def save(
         What was segmented; the OME-Zarr holds a copy of it, unless only a region was segmented.
     probabilities : bool
         Also write them, beside `out`.
+    incomplete : bool
+        Write a prediction that was cancelled as far as it is; the provenance says ``complete: False``.
     job : Job, optional
 
     Returns
@@ -146,13 +167,19 @@ def save(
     Raises
     ------
     UnwritableFileError
-        The ending is none of these, the folder is missing, or the disk is full.
+        The ending is none of these, the folder is missing, the disk is full, or `out` is the image itself.
     Cancelled
-        Nothing was written, since the prediction is not complete.
+        Nothing was written, since the prediction is not complete and `incomplete` is not given.
     """
-    check_ending(out)
+    check_ending(out, image.source)
+    beside = out.with_name(f"{_stem(out)}.probabilities{out.name[len(_stem(out)) :]}")
+    if probabilities:
+        check_not_source(beside, image.source)
     if not segmentation.prediction.done:
-        raise Cancelled(str(out), "not written: the segmentation was cancelled", "Run it again to the end")
+        if not incomplete:
+            raise Cancelled(str(out), "not written: the segmentation was cancelled", "Run it again to the end")
+        marked = {**segmentation.prediction.provenance, "complete": False}
+        segmentation = replace(segmentation, prediction=replace(segmentation.prediction, provenance=marked))
     if is_zarr(out):
         _save_zarr(segmentation, out, image, job)
     else:
@@ -170,7 +197,6 @@ def save(
         )
     if not probabilities:
         return [out]
-    beside = out.with_name(f"{_stem(out)}.probabilities{out.name[len(_stem(out)) :]}")
     _save_probabilities(segmentation, beside, job)
     return [out, beside]
 
@@ -180,8 +206,7 @@ def _save_zarr(segmentation: Segmentation, out: Path, image: Image, job: Job | N
     colours = {} if options.instances else {c.value: (c.name, _rgba(c.color)) for c in p.classes}
     labels = LabelsToWrite(segmentation.labels, p.axes, p.scale, p.units, p.translate, colours)
     part = crop(image, parse_region(options.region, *prediction_grid(image)))
-    name = Path(options.model).name
-    write_ome_zarr(out, part, {name: labels}, provenance=segmentation.provenance, job=job)
+    write_ome_zarr(out, part, {p.provenance["model"]: labels}, provenance=segmentation.provenance, job=job)
 
 
 def _save_probabilities(segmentation: Segmentation, out: Path, job: Job | None) -> None:
@@ -218,12 +243,25 @@ def is_zarr(out: Path) -> bool:
     return out.suffix.lower() == ".zarr"
 
 
-def check_ending(out: Path) -> None:
-    """Raise `UnwritableFileError` unless we write files of this ending, so that no time is lost on a wrong one."""
+def check_ending(out: Path, source: Path | None = None) -> None:
+    """Refuse a wrong name before any time is lost on it.
+
+    Parameters
+    ----------
+    out : Path
+    source : Path, optional
+        The image, which must not be replaced.
+
+    Raises
+    ------
+    UnwritableFileError
+        We do not write files of this ending, the folder does not exist, or `out` is the image itself.
+    """
     if not is_zarr(out) and out.suffix.lower() not in (".tif", ".tiff"):
         raise UnwritableFileError(str(out), "has an ending we do not write", "Use .tif, .ome.tif or .ome.zarr")
     if not out.absolute().parent.is_dir():
         raise UnwritableFileError(str(out), f"the folder {out.absolute().parent} does not exist", "Make it first")
+    check_not_source(out, source)
 
 
 def _stem(out: Path) -> str:

@@ -11,17 +11,18 @@ import numpy.typing as npt
 
 from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
-from napari_bioseg.inference import PredictOptions, predict
-from napari_bioseg.io import open_image
+from napari_bioseg.inference import PredictOptions
 from napari_bioseg.models.card import Card, Score
 from napari_bioseg.models.model import Model, write_model
 from napari_bioseg.models.network import Network
+from napari_bioseg.models.zoo import shipped_models_folder
 from napari_bioseg.runs import Run
-from napari_bioseg.tasks import TASKS, Decision
+from napari_bioseg.tasks import TASKS, Decision, map_labels
+from napari_bioseg.training.check import check_recipe
 from napari_bioseg.training.loop import fit
-from napari_bioseg.training.pairs import data_root
+from napari_bioseg.training.pairs import open_pair
 from napari_bioseg.training.recipe import Pair, Recipe
-from napari_bioseg.workflows.evaluation import Row, evaluate_image, map_labels, take_planes
+from napari_bioseg.workflows.evaluation import Row, evaluate_image, probabilities, take_planes
 from napari_bioseg.workflows.options import EvaluateOptions
 
 _THRESHOLDS = tuple(round(0.1 * i, 1) for i in range(1, 10))
@@ -48,9 +49,12 @@ def train(recipe: Recipe, folder: Path, *, job: Job | None = None) -> Path:
     Raises
     ------
     RecipeError, UnreadableFileError, IncompatibleImageError
-        Something that the recipe names is wrong.
+        Something that the recipe names is wrong; told before the training wherever it can be known.
     """
     job = job or Job()
+    job.stage("Checking the recipe")
+    make_card(recipe)
+    check_recipe(recipe)
     Run(folder).start(recipe.to_yaml())
     rows: list[tuple[Pair, Row]] = []
     for number, fold in enumerate(recipe.folds, start=1):
@@ -59,6 +63,8 @@ def train(recipe: Recipe, folder: Path, *, job: Job | None = None) -> Path:
     network = fit(recipe, Run(folder / "final" if recipe.folds else folder), job=job)
     recipe = _with_best_threshold(recipe, network, job)
     rows += _test(recipe, network, job)
+    # A run that is resumed after this has been scored already.
+    Run(folder).keep_metrics(lambda line: "test" not in line)
     for pair, row in rows:
         Run(folder).log(test=pair.image, group=pair.group, **asdict(row))
     card = make_card(recipe, _scores(recipe, rows))
@@ -91,9 +97,8 @@ def make_card(recipe: Recipe, scores: tuple[Score, ...] = ()) -> Card:
 
 
 def _load(recipe: Recipe, pair: Pair) -> tuple[Image, npt.NDArray[np.int16]]:
-    image, label = (open_image(data_root(recipe) / p, axes=pair.axes) for p in (pair.image, pair.label))
-    label = take_planes(label, pair.planes)
-    return take_planes(image, pair.planes), map_labels(np.asarray(label.data), recipe.label_values, len(recipe.classes))
+    image, label = (take_planes(image, pair.planes) for image in open_pair(recipe, pair))
+    return image, map_labels(np.asarray(label.data), recipe.label_values, len(recipe.classes), pair.label)
 
 
 def _test(recipe: Recipe, network: Network, job: Job) -> list[tuple[Pair, Row]]:
@@ -109,9 +114,7 @@ def _with_best_threshold(recipe: Recipe, network: Network, job: Job) -> Recipe:
     if not val:
         return recipe
     model, task = Model(make_card(recipe), network), TASKS.get(recipe.task)
-    maps = [
-        np.asarray(predict(image, model, PredictOptions(backend="torch"), job=job).probabilities) for image, _ in val
-    ]
+    maps = [probabilities(image, model, PredictOptions(backend="torch"), job=job) for image, _ in val]
 
     def score(threshold: float) -> float:
         decision = Decision(recipe.output.activation, threshold)
@@ -177,5 +180,22 @@ def readme(card: Card) -> str:
 
 "Oracle threshold" is the score of the single grey-value threshold with the best Dice, found with the truth in hand.
 
-Make it again: `bioseg train models/recipes/{card.name}.yaml`
+Make it again: {_again(card)}
 """
+
+
+def _again(card: Card) -> str:
+    """Return the commands that train the model once more."""
+    start, before = card.recipe.get("continue_from"), ""
+    first = Path(start or "").name
+    if start != first and _has_recipe(first):
+        # Not a model of the zoo but of a run, which a recipe of its own makes.
+        start, before = f"runs/{first}/{first}", f"`bioseg train models/recipes/{first}.yaml`, then "
+    override = f" continue_from={start}" if start else ""
+    if _has_recipe(card.name):
+        return f"{before}`bioseg train models/recipes/{card.name}.yaml{override}`"
+    return f"{before}`bioseg train recipe.yaml{override}`, with the `recipe.yaml` of its run"
+
+
+def _has_recipe(name: str) -> bool:
+    return (shipped_models_folder() / "recipes" / f"{name}.yaml").is_file()

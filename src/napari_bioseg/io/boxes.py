@@ -1,0 +1,170 @@
+"""Boxes in files: our CSV, both ways; YOLO text and COCO JSON, to read."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_bioseg.core.boxes import Boxes
+from napari_bioseg.core.errors import UnreadableFileError
+from napari_bioseg.core.files import whole_or_nothing
+from napari_bioseg.io.writing import writing
+
+COLUMNS = ("frame", "z", "y", "x", "height", "width", "confidence", "source")
+"""Columns in pixels; y and x are of the centre, and whole numbers are centres of pixels."""
+
+UM_COLUMNS = ("z_um", "y_um", "x_um", "height_um", "width_um")
+"""Added where the image has a pixel size; places are world coordinates."""
+
+_HAND, _MODEL = "hand", "model"
+
+
+def write_boxes_csv(
+    path: Path,
+    boxes: Boxes,
+    *,
+    scale: Sequence[float] | None = None,
+    translate: Sequence[float] = (0.0, 0.0, 0.0),
+) -> None:
+    """Write boxes as CSV; the file appears complete or not at all.
+
+    Parameters
+    ----------
+    path : Path
+    boxes : Boxes
+    scale : sequence of float, optional
+        µm of a step along Z, Y and X; without it there are no columns in µm.
+    translate : sequence of float
+        World position of the first pixel's centre along Z, Y and X, µm.
+
+    Raises
+    ------
+    UnwritableFileError
+        The folder is missing or cannot be written to.
+    """
+    columns = COLUMNS + (UM_COLUMNS if scale is not None else ())
+    with writing(path), whole_or_nothing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        for i in range(len(boxes)):
+            numbers = (*boxes.centre[i], *boxes.size[i])
+            row = [int(boxes.frame[i]), int(boxes.z[i]), *(f"{v:.4f}" for v in numbers), f"{boxes.confidence[i]:.4f}"]
+            row.append(_HAND if boxes.hand[i] else _MODEL)
+            if scale is not None:
+                place = np.array([boxes.z[i], *boxes.centre[i]]) * scale + translate
+                row += [f"{v:.5f}" for v in (*place, *(boxes.size[i] * scale[1:]))]
+            writer.writerow(row)
+
+
+def read_boxes_csv(path: Path) -> Boxes:
+    """Read boxes from CSV; frame, z, confidence and source may be missing, other columns are left out.
+
+    Raises
+    ------
+    UnreadableFileError
+        The file is missing, has not the columns y, x, height and width, or a value is no number.
+    """
+    rows = list(csv.DictReader(_text(path).splitlines()))
+    needed = ("y", "x", "height", "width")
+    header = set(rows[0]) if rows else set(next(csv.reader(_text(path).splitlines()), ()))
+    missing = [name for name in needed if name not in header]
+    if missing:
+        raise UnreadableFileError(str(path), f"has no column {', '.join(missing)}", f"Write {', '.join(COLUMNS)}")
+
+    def column(name: str, default: float) -> list[float]:
+        return [_number(path, i, name, row.get(name), default) for i, row in enumerate(rows, start=2)]
+
+    return Boxes.of(
+        np.column_stack([column("y", 0), column("x", 0)]),
+        np.column_stack([column("height", 0), column("width", 0)]),
+        frame=np.array(column("frame", 0), np.int64),
+        z=np.array(column("z", 0), np.int64),
+        confidence=column("confidence", 1),
+        hand=[row.get("source") == _HAND for row in rows],
+    )
+
+
+def read_boxes_yolo(path: Path, shape: tuple[int, int]) -> Boxes:
+    """Read a YOLO text file: a line a box, ``class x y width height [confidence]``, as shares of the image.
+
+    Parameters
+    ----------
+    path : Path
+    shape : tuple of int
+        ``(Y, X)`` of the image, pixels.
+
+    Raises
+    ------
+    UnreadableFileError
+        A line is not of this form.
+    """
+    lines = [line.split() for line in _text(path).splitlines() if line.strip()]
+    for i, line in enumerate(lines, start=1):
+        if len(line) not in (5, 6):
+            problem = f"line {i} has {len(line)} values, not 5 or 6"
+            raise UnreadableFileError(str(path), problem, "Write class, x, y, width, height")
+    values = np.array([[_number(path, i, "value", v, 0) for v in line[1:]] for i, line in enumerate(lines, 1)], object)
+    x, y, width, height = (np.array([row[k] for row in values], float) for k in range(4))
+    # YOLO counts from the outer edge of the first pixel, we from its centre.
+    return Boxes.of(
+        np.column_stack([y * shape[0] - 0.5, x * shape[1] - 0.5]),
+        np.column_stack([height * shape[0], width * shape[1]]),
+        confidence=[row[4] if len(row) > 4 else 1.0 for row in values],
+    )
+
+
+def read_boxes_coco(path: Path, image: str | None = None) -> Boxes:
+    """Read the boxes of a COCO JSON: ``bbox`` is ``[x, y, width, height]`` of the upper left corner, pixels.
+
+    Parameters
+    ----------
+    path : Path
+    image : str, optional
+        File name of one image; without it each image is a frame, in the order of their ids.
+
+    Raises
+    ------
+    UnreadableFileError
+        The file is no COCO JSON, or does not name this image.
+    """
+    try:
+        content: Any = json.loads(_text(path))
+        ids = {entry["id"]: entry.get("file_name", "") for entry in content["images"]}
+        found = [(a["image_id"], a["bbox"], a.get("score", 1.0)) for a in content["annotations"]]
+    except (ValueError, KeyError, TypeError) as error:
+        problem = f"is no COCO file ({type(error).__name__}: {error})"
+        raise UnreadableFileError(str(path), problem, "It needs images and annotations with bbox") from error
+    if image is not None and image not in ids.values():
+        raise UnreadableFileError(
+            str(path), f"names no image {image}", f"It has: {', '.join(sorted(ids.values())[:5])}"
+        )
+    chosen = [i for i in sorted(ids) if image is None or ids[i] == image]
+    kept = [(chosen.index(i), *box, score) for i, box, score in found if i in chosen]
+    table = np.array(kept, float).reshape(-1, 6)
+    corner, size = table[:, [2, 1]], table[:, [4, 3]]
+    return Boxes.of(corner + size / 2 - 0.5, size, frame=table[:, 0].astype(np.int64), confidence=table[:, 5])
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "is no text"
+        raise UnreadableFileError(str(path), f"cannot be read ({reason})", "Give a text file of boxes") from error
+
+
+def _number(path: Path, line: int, name: str, text: str | None, default: float) -> float:
+    if text is None or not text.strip():
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not np.isfinite(value):
+        raise UnreadableFileError(str(path), f"line {line} has {text!r} as {name}", "Write numbers")
+    return value

@@ -1,0 +1,107 @@
+"""What the network is to give, how it is read, and that the losses lead there."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from napari_bioseg.core.boxes import Boxes
+from napari_bioseg.core.errors import RecipeError
+from napari_bioseg.tasks import TASKS, Decision, weighted_loss
+from napari_bioseg.tasks.detection import MAPS, decode, encode
+
+TASK = TASKS.get("detection")
+LOSS = weighted_loss({"centres": 1.0, "boxes": 1.0})
+MAPS_OF_TRUTH = [0, 2, 3, 4, 5]
+
+
+@pytest.fixture
+def boxes():
+    rng = np.random.default_rng(0)
+    centre = np.stack(np.meshgrid(np.arange(6, 60, 12), np.arange(6, 90, 12), indexing="ij"), -1).reshape(-1, 2)
+    return Boxes.of(centre + rng.uniform(-0.49, 0.49, centre.shape), rng.uniform(3, 20, centre.shape))
+
+
+def sorted_rows(boxes):
+    rows = np.concatenate((boxes.centre, boxes.size), axis=1)
+    return rows[np.lexsort(np.rint(rows[:, 1::-1]).T)]
+
+
+def test_what_was_encoded_is_decoded(boxes):
+    found = decode(encode(boxes, (66, 96))[MAPS_OF_TRUTH], 0.99)
+    assert np.allclose(sorted_rows(found), sorted_rows(boxes), rtol=1e-3, atol=1e-3)
+
+
+def test_two_centres_near_each_other_are_two_peaks():
+    pair = Boxes.of([[20.0, 20.0], [20.0, 22.0]], [[6, 6], [6, 6]])
+    found = decode(encode(pair, (40, 40))[MAPS_OF_TRUTH].astype(np.float16), 0.5)
+    assert np.allclose(sorted_rows(found)[:, :2], pair.centre, atol=0.01)
+
+
+def test_boxes_at_the_border_and_beyond_it():
+    maps = encode(Boxes.of([[0.2, 0.2], [-0.4, 39.4], [50, 50]], np.full((3, 2), 5.0)), (40, 40))
+    assert len(decode(maps[MAPS_OF_TRUTH], 0.5)) == 2
+
+
+def test_rows_and_factor():
+    boxes = Boxes.of([[10.0, 10.0], [20.25, 30.0]], [[4, 4], [4, 4]])
+    maps = encode(boxes, (40, 40))[MAPS_OF_TRUTH]
+    assert decode(maps, 0.5, rows=slice(0, 20)).centre.tolist() == [[10, 10]]
+    found = decode(maps, 0.5, rows=slice(20, 40), factor=(2.0, 1.0))
+    assert np.allclose(found.centre, [[20.5, 30]])
+    assert np.allclose(found.size, [[8, 4]], rtol=1e-3)
+
+
+def test_an_empty_map_has_no_boxes():
+    assert len(decode(np.zeros((MAPS, 30, 30), np.float16), 0.0)) == 0
+
+
+def logits_of(maps):
+    units = torch.from_numpy(maps[MAPS_OF_TRUTH]).clamp(1e-4, 1 - 1e-4)
+    return torch.logit(units)[None]
+
+
+def test_the_loss_is_least_at_the_truth(boxes):
+    target = torch.from_numpy(encode(boxes, (66, 96)))[None]
+    right = logits_of(target[0].numpy())
+    best = TASK.loss(right, target, LOSS, "sigmoid")
+    for wrong in (right + 0.5, right.roll(1, 3), torch.zeros_like(right)):
+        assert TASK.loss(wrong, target, LOSS, "sigmoid") > best + 0.05
+
+
+@pytest.mark.parametrize("name", ["centres", "boxes"])
+def test_following_the_gradient_finds_the_boxes(boxes, name):
+    target = torch.from_numpy(encode(boxes, (66, 96)))[None]
+    logits = torch.zeros(1, MAPS, 66, 96, requires_grad=True)
+    optimiser = torch.optim.Adam([logits], lr=0.2)
+    for _ in range(150):
+        optimiser.zero_grad()
+        TASK.loss(logits, target, weighted_loss({name: 1.0}), "sigmoid").backward()
+        optimiser.step()
+    maps = logits.detach().sigmoid()[0].numpy()
+    if name == "boxes":
+        maps[0] = target[0, 0]
+    found = decode(maps, 0.5)
+    assert len(found) == len(boxes)
+    if name == "boxes":
+        assert TASK.score("map", maps[:, None], boxes, Decision()) > 0.9
+
+
+def test_without_boxes_the_losses_are_finite():
+    target = torch.from_numpy(encode(Boxes.none(), (16, 16)))[None]
+    logits = torch.zeros(1, MAPS, 16, 16, requires_grad=True)
+    value = TASK.loss(logits, target, LOSS, "sigmoid")
+    value.backward()
+    assert torch.isfinite(value)
+    assert (logits.grad[:, 0] > 0).all()
+
+
+def test_scores(boxes):
+    maps = encode(boxes, (66, 96))[MAPS_OF_TRUTH][:, None]
+    decision = Decision("sigmoid", 0.5)
+    assert TASK.score("map50", maps, boxes, decision) > 0.99
+    assert TASK.score("f1", maps, boxes, decision) > 0.99
+    assert TASK.score("f1", maps, boxes[:10], decision) == pytest.approx(20 / (10 + len(boxes)))
+    with pytest.raises(RecipeError, match="map50, map, f1"):
+        TASK.score("dice", maps, boxes, decision)
