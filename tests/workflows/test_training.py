@@ -11,7 +11,7 @@ import pytest
 import tifffile
 
 from napari_bioseg.core import Cancelled, Job, RecipeError
-from napari_bioseg.models import load_model
+from napari_bioseg.models import load_model, read_card
 from napari_bioseg.runs import Run
 from napari_bioseg.training.recipe import Recipe
 from napari_bioseg.workflows.training import make_card, readme, train
@@ -105,3 +105,23 @@ def test_the_readme_tells_how_to_make_it_again(
     make_recipe: MakeRecipe, name: str, start: str | None, said: str
 ) -> None:
     assert f"Make it again: {said}" in readme(make_card(make_recipe(name=name, continue_from=start)))
+
+
+def test_simulated_tests_are_scored_as_users_would_see_them(make_recipe: MakeRecipe, tmp_path: Path) -> None:
+    recipe = make_recipe(
+        task="detection",
+        architecture={"name": "yolo", "arguments": {"widths": [4, 8]}},
+        pairs=[],
+        simulated=[
+            {"generator": "vesicle_scene", "count": 2, "arguments": {"scene": "moderate", "shape": [1, 64, 64]}},
+            {"generator": "vesicle_scene", "count": 1, "seed": 9, "group": "dim", "use": "test"},
+        ],
+        losses={"centres": 1.0, "boxes": 1.0},
+        metrics=["map50", "f1"],
+        select_on="f1",
+    )
+    card = read_card(train(recipe, tmp_path / "run"))
+    assert [(s.metric, s.on, s.n) for s in card.scores] == [
+        ("map50", "vesicle_scene (dim)", 1),
+        ("f1", "vesicle_scene (dim)", 1),
+    ]

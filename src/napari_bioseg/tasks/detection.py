@@ -161,6 +161,10 @@ SCORES: dict[str, Callable[[Boxes, Boxes], float]] = {
 }
 
 
+RANKED = ("map50", "map")
+"""Scores that go through all confidences."""
+
+
 class DetectionTask:
     """Boxes of one class."""
 

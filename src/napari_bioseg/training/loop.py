@@ -57,7 +57,8 @@ def fit(recipe: Recipe, run: Run, *, job: Job | None = None) -> Network:
     mixed = recipe.precision == "bfloat16" and has_bfloat16(device.type)
     job.stage("Reading images")
     train = load_samples(recipe, ("train",))
-    val = load_samples(recipe, ("val",)) if any(p.use == "val" for p in recipe.pairs) else []
+    uses = [*(p.use for p in recipe.pairs), *(s.use for s in recipe.simulated)]
+    val = load_samples(recipe, ("val",)) if "val" in uses else []
     task, loss = TASKS.get(recipe.task), weighted_loss(recipe.losses)
 
     torch.manual_seed(recipe.seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -163,7 +164,21 @@ def _stack(image: Image, pair: Pair) -> npt.NDArray[Any]:
 
 
 def simulate_samples(recipe: Recipe, spec: Simulated) -> list[Sample]:
-    """Make the images of one entry of a recipe.
+    """Make the images of one entry of a recipe, ready for patches.
+
+    Raises
+    ------
+    RecipeError
+        No such generator, or it does not take these arguments.
+    """
+    # Made at the model's own pixel size, so nothing is resized.
+    return [
+        prepare(grey, truth, {}, recipe.input, group=spec.group, use=spec.use) for grey, truth in simulate_pairs(spec)
+    ]
+
+
+def simulate_pairs(spec: Simulated) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[np.int16] | Boxes]]:
+    """Yield grey values ``(Z, Y, X)`` and the truth of each image of one entry of a recipe.
 
     Raises
     ------
@@ -175,15 +190,10 @@ def simulate_samples(recipe: Recipe, spec: Simulated) -> list[Sample]:
         raise RecipeError(
             f"generator {spec.generator!r}", "does not exist", f"Choose one of: {', '.join(simulate.__all__)}"
         )
-    made = []
     for i in range(spec.count):
         try:
             image, truth = generator(seed=spec.seed + i, **spec.arguments)
         except (TypeError, ValueError) as error:
             problem = f"cannot run ({error})"
             raise RecipeError(f"generator {spec.generator!r}", problem, "Check its arguments") from error
-        if not isinstance(truth, Boxes):
-            truth = (truth > 0).astype(np.int16)
-        # Made at the model's own pixel size, so nothing is resized.
-        made.append(prepare(image, truth, {}, recipe.input, group=spec.group, use=spec.use))
-    return made
+        yield image, truth if isinstance(truth, Boxes) else (truth > 0).astype(np.int16)

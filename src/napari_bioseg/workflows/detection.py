@@ -22,7 +22,7 @@ from napari_bioseg.metrics.detection import f1_at
 from napari_bioseg.models import load_model, refusal
 from napari_bioseg.models.model import Model
 from napari_bioseg.postprocess.boxes import BoxOptions, BoxSelector
-from napari_bioseg.tasks.detection import decode
+from napari_bioseg.tasks.detection import RANKED, SCORES, decode
 from napari_bioseg.workflows.options import DetectOptions
 from napari_bioseg.workflows.region import parse_region
 from napari_bioseg.workflows.segmentation import prediction_grid
@@ -145,6 +145,12 @@ def _decode(prediction: Prediction, start: dict[str, int]) -> Iterator[Boxes]:
             yield Boxes.of(
                 found.centre + corner + (low, 0), found.size, frame=found.frame, z=found.z, confidence=found.confidence
             )
+
+
+def detection_scores(found: Detection, truth: Boxes, metrics: Sequence[str]) -> dict[str, float]:
+    """Score boxes: average precisions over boxes of any confidence, all else at the thresholds of the options."""
+    every = found.selector.boxes[found.selector.keep(LEAST_CONFIDENCE, found.options)]
+    return {name: SCORES[name](every if name in RANKED else found.boxes, truth) for name in metrics}
 
 
 def check_boxes_ending(out: Path) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_bioseg.core.image import Image
+from napari_bioseg.core.boxes import Boxes
+from napari_bioseg.core.image import Image, image_from_array
 from napari_bioseg.core.job import Job
 from napari_bioseg.inference import PredictOptions
 from napari_bioseg.models.card import Card, Score
@@ -20,10 +23,11 @@ from napari_bioseg.runs import Run
 from napari_bioseg.tasks import TASKS, Decision, map_labels
 from napari_bioseg.training.check import check_recipe
 from napari_bioseg.training.loop import fit
-from napari_bioseg.training.pairs import open_pair
-from napari_bioseg.training.recipe import Pair, Recipe
+from napari_bioseg.training.pairs import open_pair, simulate_pairs
+from napari_bioseg.training.recipe import Pair, Recipe, Simulated
+from napari_bioseg.workflows.detection import detect_image, detection_scores
 from napari_bioseg.workflows.evaluation import Row, evaluate_image, probabilities, take_planes
-from napari_bioseg.workflows.options import EvaluateOptions
+from napari_bioseg.workflows.options import DetectOptions, EvaluateOptions
 
 _THRESHOLDS = tuple(round(0.1 * i, 1) for i in range(1, 10))
 
@@ -105,12 +109,32 @@ def _test(recipe: Recipe, network: Network, job: Job) -> list[tuple[Pair, Row]]:
     model = Model(make_card(recipe), network)
     options = EvaluateOptions(model=recipe.name, metrics=recipe.metrics, backend="torch")
     pairs = [p for p in recipe.pairs if p.use == "test"]
-    return [(pair, evaluate_image(*_load(recipe, pair), model, options, job=job)) for pair in pairs]
+    rows = [(pair, evaluate_image(*_load(recipe, pair), model, options, job=job)) for pair in pairs]
+    for spec in (s for s in recipe.simulated if s.use == "test"):
+        for i, (image, truth) in enumerate(_simulate(spec)):
+            pair = Pair(image=f"{spec.generator}/{i}", label="", group=spec.group, planes=(0, image.shape[0]))
+            rows.append((pair, _score_made(image, truth, model, options, job)))
+    return rows
+
+
+def _simulate(spec: Simulated) -> Iterator[tuple[Image, npt.NDArray[np.int16] | Boxes]]:
+    for grey, truth in simulate_pairs(spec):
+        yield image_from_array(grey, "ZYX", name=f"{spec.generator} {spec.group}"), truth
+
+
+def _score_made(
+    image: Image, truth: npt.NDArray[np.int16] | Boxes, model: Model, options: EvaluateOptions, job: Job
+) -> Row:
+    if not isinstance(truth, Boxes):
+        return evaluate_image(image, truth, model, options, job=job)
+    found = detect_image(image, model, DetectOptions(model=options.model, backend="torch"), job=job)
+    return Row(image.name, detection_scores(found, truth, options.metrics), {})
 
 
 def _with_best_threshold(recipe: Recipe, network: Network, job: Job) -> Recipe:
     """Choose the threshold on the val pairs, if there are any; never on what is reported."""
-    val = [_load(recipe, pair) for pair in recipe.pairs if pair.use == "val"]
+    val: list[tuple[Image, Any]] = [_load(recipe, pair) for pair in recipe.pairs if pair.use == "val"]
+    val += [made for spec in recipe.simulated if spec.use == "val" for made in _simulate(spec)]
     if not val:
         return recipe
     model, task = Model(make_card(recipe), network), TASKS.get(recipe.task)
@@ -156,32 +180,42 @@ def _mean(values: list[float | None]) -> float | None:
 
 def readme(card: Card) -> str:
     """Return the README of a model folder, all from its card."""
-    rows = "\n".join(
-        f"| {s.metric} | {s.value:.4f} | {'' if s.baseline is None else f'{s.baseline:.4f}'} | {s.on} | {s.n} |"
-        for s in card.scores
-    )
+    boxes = card.task == "detection"
     classes = ", ".join(f"{c.value} {c.name}" for c in card.classes)
-    size = ", ".join(f"{axis} {value:g} µm" for axis, value in card.input.pixel_size.items()) or "any"
+    found = f"Boxes around: {card.classes[0].name}" if boxes else f"Labels: 0 {card.background}, {classes}"
+    size = ", ".join(f"{axis} {value:g} µm" for axis, value in card.input.pixel_size.items())
+    size = f"{size} (other sizes are resampled)" if size else "any, taken as it is"
     return f"""# {card.name}
 
 {card.title}. {card.summary}.
 
 - Not for: {card.not_for or "-"}
-- Labels: 0 {card.background}, {classes}; threshold {card.output.threshold}
-- Axes {card.input.axes}, pixel size {size} (other sizes are resampled)
+- {found}; {"confidence" if boxes else "threshold"} {card.output.threshold}
+- Axes {card.input.axes}, pixel size {size}
 - Normalisation by {card.input.normalisation.method}, taken from each {card.input.normalisation.scope}
 - Data: {card.data}
 - Split: {card.split}
 - Licence: {card.licence}
 
-| score | value | oracle threshold | on | n |
-|---|---|---|---|---|
-{rows}
-
-"Oracle threshold" is the score of the single grey-value threshold with the best Dice, found with the truth in hand.
+{_score_table(card)}
 
 Make it again: {_again(card)}
 """
+
+
+def _score_table(card: Card) -> str:
+    if all(s.baseline is None for s in card.scores):
+        rows = [f"| {s.metric} | {s.value:.4f} | {s.on} | {s.n} |" for s in card.scores]
+        return "\n".join(["| score | value | on | n |", "|---|---|---|---|", *rows])
+    rows = [
+        f"| {s.metric} | {s.value:.4f} | {'' if s.baseline is None else f'{s.baseline:.4f}'} | {s.on} | {s.n} |"
+        for s in card.scores
+    ]
+    table = ["| score | value | oracle threshold | on | n |", "|---|---|---|---|---|", *rows, ""]
+    about = (
+        '"Oracle threshold" is the score of the single grey-value threshold with the best Dice, found with the truth'
+    )
+    return "\n".join([*table, f"{about} in hand."])
 
 
 def _again(card: Card) -> str:
