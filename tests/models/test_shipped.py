@@ -42,5 +42,11 @@ def test_the_readme_is_that_of_the_card_and_the_weights_load(folder):
     assert load_model(folder).card.scores
 
 
+def test_the_score_line_names_each_metric_once():
+    card = read_card(MODELS / "vessels-unet3d")
+    means = {score.metric: score.value for score in card.scores if score.on.startswith("mean")}
+    assert card.score_line == ", ".join(f"{metric} {value:.3f}" for metric, value in means.items())
+
+
 def test_all_together_are_small():
     assert sum(path.stat().st_size for path in MODELS.rglob("*.safetensors")) < 40e6

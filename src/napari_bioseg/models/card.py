@@ -76,8 +76,10 @@ class Card(Options):
 
     @property
     def score_line(self) -> str:
-        """The measured scores in one line."""
-        return ", ".join(f"{s.metric} {s.value:.3f}" for s in self.scores) or "not measured"
+        """The measured scores in one line: the first of each metric, which is the mean where there are several."""
+        first = {s.metric: s.value for s in reversed(self.scores)}
+        metrics = dict.fromkeys(s.metric for s in self.scores)
+        return ", ".join(f"{metric} {first[metric]:.3f}" for metric in metrics) or "not measured"
 
 
 def read_card(folder: Path) -> Card:
