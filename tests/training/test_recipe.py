@@ -75,6 +75,12 @@ def test_folds_of_unknown_groups_are_refused(make_recipe: Callable[..., Recipe])
         make_recipe(folds=[["nobody"]])
 
 
+def test_simulated_tests_belong_to_no_fold(make_recipe: Callable[..., Recipe]) -> None:
+    made = [{"generator": "em_membranes", "count": 1, "use": use} for use in ("train", "test")]
+    part = make_recipe(simulated=made).without_fold(("b",))
+    assert [spec.use for spec in part.simulated] == ["train"]
+
+
 def test_a_fold_is_tested_on_and_not_trained_on(make_recipe: Callable[..., Recipe]) -> None:
     part = make_recipe().without_fold(("b",))
     assert {p.group: p.use for p in part.pairs} == {"a": "train", "b": "test", "c": "train"}

@@ -123,7 +123,9 @@ class Recipe(Options):
     def without_fold(self, fold: tuple[str, ...]) -> Recipe:
         """Return the recipe that trains on all groups but those of `fold`, which it tests on."""
         pairs = tuple(p.model_copy(update={"use": "test" if p.group in fold else "train"}) for p in self.pairs)
-        return self.model_copy(update={"pairs": pairs, "folds": ()})
+        # What is simulated to test on is scored once, by the network that is kept.
+        simulated = tuple(s for s in self.simulated if s.use != "test")
+        return self.model_copy(update={"pairs": pairs, "simulated": simulated, "folds": ()})
 
 
 def read_recipe(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
