@@ -17,6 +17,7 @@ from napari_bioseg.postprocess import DecodeOptions, decode_plane
 
 STEPS = (
     {},
+    {"separate": 0.95},
     {"min_size": 50},
     {"fill_holes": 500},
     {"instances": True},

@@ -22,8 +22,8 @@ from skimage.feature import peak_local_max
 from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.core.image import image_from_array
 from napari_bioseg.io import open_image
+from napari_bioseg.metrics.bootstrap import bootstrap_interval, frames_of, weighted_f1
 from napari_bioseg.metrics.detection import (
-    bootstrap_interval,
     count_error,
     f1_at,
     f1_integral,
@@ -131,7 +131,8 @@ def table() -> Iterator[str]:
         for method, (every, kept) in methods.items():
             average = f"{precision_recall(every, truth).average_precision:.3f}" if sized else ""
             averages = f"{mean_average_precision(every, truth):.3f}" if sized else ""
-            low, high = bootstrap_interval(f1, kept, truth, repeats=100)
+            frames_drawn = len(frames_of(kept, truth))
+            low, high = bootstrap_interval(weighted_f1(kept, truth, RADIUS), frames_drawn, repeats=100)
             yield (
                 f"| {name} (n = {len(frames)}, {len(truth)} particles) | {method} | {average} | {averages} "
                 f"| {f1(kept, truth):.3f} ({low:.3f}-{high:.3f}) | {f1_integral(kept, truth):.3f} "

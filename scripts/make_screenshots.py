@@ -34,6 +34,7 @@ def main() -> None:
         os.environ["BIOSEG_CONFIG"] = config  # a new user's settings
         membranes(given.membranes, given.axes, given.out)
         vessels(given.vessels, given.axes, given.out)
+        vesicles(given.out)
         dialog(given.out)
 
 
@@ -67,6 +68,37 @@ def vessels(path: Path | None, axes: str, out: Path) -> None:
     camera.angles = tuple(a + t for a, t in zip(camera.angles, (0, 20, 20), strict=True))
     viewer.layers.selection.active.opacity = 1.0
     _shoot(viewer, out / "vessels-volume.png")
+    viewer.close()
+
+
+def vesicles(out: Path) -> None:
+    """The panel Detect: thresholds moved, a box drawn, a frame ticked, the thresholds fitted."""
+    import napari
+    import numpy as np
+    from napari.layers import Layer
+
+    from napari_bioseg.plugin import samples
+
+    viewer = napari.Viewer(show=True)
+    viewer.window.resize(*SIZE)
+    for data in samples.vesicles():
+        viewer.add_layer(Layer.create(*data))
+    viewer.layers.selection.active = viewer.layers[0]
+    _, panel = viewer.window.add_plugin_dock_widget("napari-bioseg", "Detect")
+    _wait(panel.view.detect_button.isEnabled)
+    viewer.reset_view()
+    panel.detect()
+    _wait(lambda: not panel.running)
+    layer = panel.boxes.layer
+    layer.add_rectangles(np.array([[9, 96, 90], [9, 96, 97], [9, 104, 97], [9, 104, 90]]))
+    panel.boxes.toggle_checked()
+    panel.fit()
+    _wait(lambda: not panel.running)
+    _turn(0.5)
+    panel.view.scroll.ensureWidgetVisible(panel.view.boxes.table)
+    for theme in ("dark", "light"):
+        viewer.theme = theme
+        _shoot(viewer, out / f"detect-{theme}.png")
     viewer.close()
 
 

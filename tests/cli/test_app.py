@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,8 @@ import yaml
 
 from napari_bioseg import __version__, open_image, segment
 from napari_bioseg.cli import main
+from napari_bioseg.io.boxes import write_boxes_csv
+from napari_bioseg.simulate import emccd_frames
 
 pytestmark = pytest.mark.usefixtures("tiny_zoo")
 COMMAND = [sys.executable, "-c", "from napari_bioseg.cli import main; main()"]
@@ -121,6 +124,24 @@ def test_train_evaluate_and_segment_with_the_result(here: Here, tmp_path: Path) 
     code, _ = here("segment", tmp_path / "b.tif", "--model", model, "--out", tmp_path / "out.ome.zarr")
     assert code == 0
     assert (Path(model) / "README.md").read_text(encoding="utf-8").startswith("# squares")
+
+
+def test_a_detector_is_evaluated_on_boxes(here: Here, tmp_path: Path) -> None:
+    frames, truth = emccd_frames((5, 64, 64), 0.1, 0)
+    tifffile.imwrite(tmp_path / "a.tif", frames, photometric="minisblack")
+    write_boxes_csv(tmp_path / "a.csv", truth)
+    pair = ["--images", tmp_path / "a.tif", "--labels", tmp_path / "a.csv", "--axes", "TYX"]
+    code, output = here("evaluate", "--model", "cdv-yolo", *pair, "--json")
+    assert code == 0, output
+    report = json.loads(output.splitlines()[-1])
+    (scores,) = report["images"]
+    assert report["f1_radius"] == 2
+    assert scores["intervals"]["f1"][0] <= scores["f1"] <= scores["intervals"]["f1"][1]
+    code, output = here("evaluate", "--model", "cdv-yolo", *pair)
+    header, model, interval = output.splitlines()[-3:]
+    assert re.split("  +", header) == ["image", "by", "map50", "map", "f1 (2 px)", "count_error"]
+    assert re.split("  +", model)[4] == f"{scores['f1']:.4f}"
+    assert re.split("  +", interval)[1] == "95 % of frames"
 
 
 def test_training_needs_a_recipe_or_a_run(here: Here, tmp_path: Path) -> None:

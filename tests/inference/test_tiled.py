@@ -229,7 +229,7 @@ def test_progress_counts_tiles(make_model: Any) -> None:
     heard: list[Progress] = []
     predict(image_from_array(noise(3, 40, 40), "ZYX"), make_model(), PredictOptions(tile=20), job=Job(heard.append))
     assert [(p.done, p.total) for p in heard] == [(i, 12) for i in range(13)]
-    assert heard[0].message == "Segmenting"
+    assert heard[0].message == "Predicting"
 
 
 @pytest.mark.parametrize("workers", [1, 3])

@@ -9,7 +9,7 @@ import pytest
 
 from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.core.errors import UnreadableFileError, UnwritableFileError
-from napari_bioseg.io.boxes import read_boxes_coco, read_boxes_csv, read_boxes_yolo, write_boxes_csv
+from napari_bioseg.io.boxes import read_boxes, read_boxes_coco, read_boxes_csv, read_boxes_yolo, write_boxes_csv
 
 
 @pytest.fixture
@@ -120,3 +120,22 @@ def test_coco(tmp_path):
     (tmp_path / "b.json").write_text("{}")
     with pytest.raises(UnreadableFileError, match="is no COCO file"):
         read_boxes_coco(tmp_path / "b.json")
+
+
+def test_the_ending_says_how_to_read(tmp_path, boxes):
+    write_boxes_csv(tmp_path / "a.CSV", boxes)
+    assert same(read_boxes(tmp_path / "a.CSV"), boxes)
+    (tmp_path / "a.txt").write_text("0 0.5 0.25 0.1 0.2\n")
+    assert same(read_boxes(tmp_path / "a.txt", (100, 200)), read_boxes_yolo(tmp_path / "a.txt", (100, 200)))
+    entry = {"images": [{"id": 1, "file_name": "a.tif"}], "annotations": [{"image_id": 1, "bbox": [1, 2, 3, 4]}]}
+    (tmp_path / "a.json").write_text(json.dumps(entry))
+    assert same(read_boxes(tmp_path / "a.json", image="a.tif"), read_boxes_coco(tmp_path / "a.json"))
+    with pytest.raises(UnreadableFileError, match=r"names no image b\.tif"):
+        read_boxes(tmp_path / "a.json", image="b.tif")
+
+
+def test_what_the_ending_does_not_tell_is_one_line(tmp_path):
+    with pytest.raises(UnreadableFileError, match=r"a\.xml: is of a kind.*\.csv"):
+        read_boxes(tmp_path / "a.xml")
+    with pytest.raises(UnreadableFileError, match="whose size"):
+        read_boxes(tmp_path / "a.txt")

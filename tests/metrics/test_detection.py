@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from napari_bioseg.core.boxes import Boxes, iou_pairs
 from napari_bioseg.metrics.detection import (
-    bootstrap_interval,
     count_error,
     f1_at,
     f1_integral,
@@ -97,7 +96,6 @@ def test_nothing_found_and_nothing_there():
     assert f1_at(none, some, 2) == f1_at(some, none, 2) == 0
     assert precision_recall(none, some).average_precision == 0
     assert count_error(none, none) == 0
-    assert np.isnan(bootstrap_interval(lambda a, b: f1_at(a, b, 2), none, none)).all()
 
 
 def test_the_integral_falls_with_the_error_of_place():
@@ -112,21 +110,3 @@ def test_count_error_is_a_mean_over_frames():
     truth = Boxes.joined([boxes((1, 1, 2, 1), (9, 9, 2, 1), frame=0), boxes((1, 1, 2, 1), frame=1)])
     found = boxes((1, 1, 2, 1), frame=0)
     assert count_error(found, truth) == pytest.approx((0.5 + 1) / 2)
-
-
-def test_the_interval_holds_the_score_and_narrows_with_frames():
-    def case(n):
-        rng = np.random.default_rng(0)
-        truth = Boxes.joined([boxes((5, 5, 4, 1), (20, 20, 4, 1), frame=t) for t in range(n)])
-        return truth[rng.random(len(truth)) < 0.7], truth
-
-    def score(found, truth):
-        return f1_at(found, truth, 2)
-
-    widths = []
-    for n in (8, 80):
-        found, truth = case(n)
-        low, high = bootstrap_interval(score, found, truth)
-        assert low <= score(found, truth) <= high
-        widths.append(high - low)
-    assert widths[1] < widths[0] / 2

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_bioseg.core.errors import RecipeError
-from napari_bioseg.plugin.places import at_point, box_of, central, current_position
+from napari_bioseg.plugin.places import at_point, box_of, central, current_position, go_to
 
 pytestmark = pytest.mark.gui
 
@@ -84,3 +84,19 @@ def test_layers_in_other_units_than_the_viewer_s(viewer):
     shapes = viewer.add_shapes(units="um")
     shapes.add_rectangles(np.array([[5.0, 5.0], [20.0, 15.0]]))
     assert spans(box_of(small, "ZYX", "drawn", shapes=shapes)) == [(0, 6), (10, 41), (20, 61)]
+
+
+def test_going_to_a_point_moves_the_sliders_and_the_camera(viewer, layer):
+    camera = viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera
+    zoom = camera.zoom
+    go_to(viewer, layer, [4, 30, 60])
+    assert current_position(viewer, layer)[0] == 4
+    assert tuple(camera.center)[-2:] == (15.0, 115.0)
+    assert camera.zoom == zoom
+
+
+def test_going_to_a_point_of_a_plane_leaves_the_sliders_of_others(viewer, layer):
+    plane = viewer.add_image(np.zeros((80, 96), np.uint8))
+    viewer.dims.set_current_step(0, 3)
+    go_to(viewer, plane, [10, 20])
+    assert viewer.dims.current_step[0] == 3

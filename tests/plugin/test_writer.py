@@ -11,6 +11,7 @@ from napari_bioseg import open_image
 from napari_bioseg.core import image_from_array
 from napari_bioseg.core.errors import UnwritableFileError
 from napari_bioseg.io import write_ome_zarr
+from napari_bioseg.plugin.reader import read_layers
 from napari_bioseg.plugin.writer import write_labels
 
 LABELS = np.arange(24, dtype=np.uint32).reshape(2, 3, 4) * 100_000
@@ -79,6 +80,49 @@ def test_the_stack_that_labels_were_made_from_is_not_replaced(tmp_path):
     with pytest.raises(UnwritableFileError, match="is the image itself"):
         write_labels(str(out), LABELS * 0, attributes(metadata={"bioseg": {"result": result}}))
     assert np.array_equal(open_image(out).data, LABELS)
+
+
+def own(**entries):
+    return attributes(metadata={"bioseg": entries})
+
+
+@pytest.mark.parametrize("absolute", [True, False])
+def test_labels_opened_from_a_file_do_not_replace_the_image_they_tell_of(tmp_path, absolute):
+    stack, labels = tmp_path / "stack.tif", tmp_path / "labels.tif"
+    write_labels(str(stack), LABELS, attributes())
+    made = {"source": str(stack) if absolute else "stack.tif"}
+    write_labels(str(labels), LABELS, own(provenance=made))
+    converted = own(image=open_image(labels), channel=None)  # as napari's "Convert to Labels" leaves it
+    with pytest.raises(UnwritableFileError, match="is the image itself"):
+        write_labels(str(stack), LABELS * 0, converted)
+    assert np.array_equal(open_image(stack).data, LABELS)
+    write_labels(str(labels), LABELS + 1, converted)
+    assert np.array_equal(open_image(labels).data, LABELS + 1)
+    assert open_image(labels).metadata["provenance"] == made
+
+
+@pytest.mark.parametrize("ending", [".tif", ".ome.zarr"])
+def test_labels_that_are_still_read_from_a_file_do_not_replace_it(tmp_path, ending):
+    out = tmp_path / f"labels{ending}"
+    write_labels(str(out), LABELS, attributes())
+    image = open_image(out)
+    with pytest.raises(UnwritableFileError, match="is the image itself"):
+        write_labels(str(out), image.data, own(image=image, channel=None))
+    assert np.array_equal(open_image(out).data, LABELS)
+
+
+def test_labels_of_an_image_go_back_to_their_place_and_to_no_other(tmp_path):
+    out = tmp_path / "img.ome.zarr"
+    write_ome_zarr(out, image_from_array(LABELS, "ZYX"), {}, provenance={})
+    write_labels(str(out), LABELS, attributes(name="cells"))
+    write_labels(str(out), LABELS, attributes(name="nuclei"))
+    data, of_layer, _ = next(layer for layer in read_layers(out) if layer[1]["name"].endswith("· cells"))
+    write_labels(str(out), data + 1, of_layer)
+    assert [np.asarray(label.data).min() for label in open_image(out).labels] == [0, 1]  # nuclei, then cells
+    with pytest.raises(UnwritableFileError, match="exists already"):
+        write_labels(str(out), data, {**of_layer, "name": "nuclei"})
+    with pytest.raises(UnwritableFileError, match="exists already"):
+        write_labels(str(out), open_image(out).labels[1].data, of_layer)
 
 
 def test_classes_keep_their_names_and_colours(tmp_path):

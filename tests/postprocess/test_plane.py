@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_bioseg.core.prediction import ClassInfo
@@ -90,6 +92,46 @@ def test_numbers_are_those_of_scipy() -> None:
     smooth = ndimage.gaussian_filter(np.random.default_rng(3).standard_normal((200, 300)), 2)
     p = (smooth > 0).astype(np.float16)[None]
     assert (decode_plane(p, DecodeOptions(instances=True), ONE) == ndimage.label(smooth > 0)[0]).all()
+
+
+@st.composite
+def planes(draw: st.DrawFn, kinds: int) -> np.ndarray:
+    """Probabilities of small patches of `kinds` classes, fewer than 16 pixels wide."""
+    shape = draw(st.tuples(st.integers(1, 15), st.integers(1, 15)))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    choice = rng.choice(kinds + 1, shape, p=[0.3, *[0.7 / kinds] * kinds])
+    return np.stack([choice == k + 1 for k in range(kinds)]).astype(np.float16)
+
+
+@settings(max_examples=100, deadline=None)
+@given(p=planes(1), fill=st.integers(0, 12), least=st.integers(0, 12), wide=st.sampled_from([1, 20]))
+def test_holes_and_sizes_are_those_of_a_plain_search(p: np.ndarray, fill: int, least: int, wide: int) -> None:
+    # The wide plane has so few runs that it is labelled by them.
+    mask, p, fill, least = p[0] > 0, p.repeat(wide, axis=2), fill * wide, least * wide
+    mask = mask.repeat(wide, axis=1)
+    border = np.zeros(mask.shape, bool)
+    border[[0, -1]] |= mask.shape[0] > 1
+    border[:, [0, -1]] |= mask.shape[1] > 1
+    empty, n = ndimage.label(~mask)
+    for i in range(1, n + 1):
+        hole = empty == i
+        mask |= hole & (hole.sum() <= fill) & ~(hole & border).any()
+    expected, n = ndimage.label(mask)
+    kept = [i for i in range(1, n + 1) if (expected == i).sum() >= least]
+    options = DecodeOptions(instances=True, fill_holes=fill, min_size=least)
+    assert (decode_plane(p, options, ONE) == sum((expected == k) * (i + 1) for i, k in enumerate(kept))).all()
+
+
+@settings(max_examples=100, deadline=None)
+@given(p=planes(2), fill=st.integers(0, 12), least=st.integers(0, 12), instances=st.booleans())
+def test_a_larger_picture_of_the_same_has_the_same_labels(
+    p: np.ndarray, fill: int, least: int, instances: bool
+) -> None:
+    small = decode_plane(p, DecodeOptions(instances=instances, fill_holes=fill, min_size=least), TWO)
+    options = DecodeOptions(instances=instances, fill_holes=400 * fill, min_size=400 * least)
+    large = decode_plane(p.repeat(20, axis=1).repeat(20, axis=2), options, TWO)
+    if 1 not in small.shape:  # the border of a line lies elsewhere than that of a band
+        assert (large == small.repeat(20, axis=0).repeat(20, axis=1)).all()
 
 
 def test_softmax_leaves_out_the_background() -> None:

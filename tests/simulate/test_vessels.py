@@ -85,6 +85,23 @@ def test_deep_planes_are_dimmer():
     assert image[15].mean() < 0.5 * image[0].mean()
 
 
+@pytest.mark.parametrize("voxel_size", [(5.0, 1.0, 1.0), (1.0, 0.7, 1.3)])
+def test_tubes_are_the_union_of_ellipsoids_round_their_points(voxel_size):
+    rng, shape = np.random.default_rng(0), (12, 40, 36)
+    points = rng.uniform(-0.1, 1.1, (150, 3)) * shape * voxel_size
+    # Of one width, so that the last point at a voxel gives its brightness.
+    tubes = Tubes(points, np.full(150, 3.1), rng.random(150))
+    truth, dye = rasterise(tubes, shape, voxel_size)
+    centres = np.moveaxis(np.indices(truth.shape), 0, -1) * voxel_size
+    expected = np.zeros(truth.shape, np.float32)
+    for point, brightness in zip(points, tubes.brightness, strict=True):
+        semi = (max(3.1, 0.6 * voxel_size[0]), 3.1, 3.1)
+        expected[(((centres - point) / semi) ** 2).sum(-1) <= 1] = brightness
+    assert truth.sum() > 1000
+    assert np.array_equal(truth, expected > 0)
+    assert np.array_equal(dye, expected)
+
+
 def test_density_out_of_range_is_refused():
     with pytest.raises(ValueError, match="density"):
         vessel_tree(SHAPE, VOXEL, 0, density=0.5)

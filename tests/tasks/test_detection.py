@@ -8,8 +8,8 @@ import torch
 
 from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.core.errors import RecipeError
-from napari_bioseg.tasks import TASKS, Decision, weighted_loss
-from napari_bioseg.tasks.detection import MAPS, decode, encode
+from napari_bioseg.tasks import TASKS, Decision, check_losses, check_metrics, default_metrics, weighted_loss
+from napari_bioseg.tasks.detection import MAPS, SCORES, WEIGHTED, decode, encode
 
 TASK = TASKS.get("detection")
 LOSS = weighted_loss({"centres": 1.0, "boxes": 1.0})
@@ -105,3 +105,27 @@ def test_scores(boxes):
     assert TASK.score("f1", maps, boxes[:10], decision) == pytest.approx(20 / (10 + len(boxes)))
     with pytest.raises(RecipeError, match="map50, map, f1"):
         TASK.score("dice", maps, boxes, decision)
+
+
+def test_an_interval_is_of_the_score_that_is_reported(boxes):
+    rng = np.random.default_rng(0)
+    truth = Boxes.of(boxes.centre, boxes.size, frame=np.arange(len(boxes)) % 4)
+    moved = truth.centre + rng.normal(0, 1, truth.centre.shape)
+    found = Boxes.of(moved, truth.size, frame=truth.frame, confidence=rng.random(len(truth)))[:-5]
+    assert WEIGHTED.keys() == SCORES.keys()
+    for name, score in SCORES.items():
+        assert WEIGHTED[name](found, truth)(np.ones(4)) == pytest.approx(score(found, truth))
+
+
+def test_what_is_not_for_a_task_is_refused():
+    check_metrics("detection", SCORES)
+    check_metrics("detection", [*default_metrics("detection"), "f1_integral"])
+    check_metrics("semantic", default_metrics("semantic"))
+    check_losses("detection", ["centres", "boxes"])
+    check_losses("semantic", ["dice_ce", "of-another-package"])
+    check_losses("of-another-package", ["dice_ce", "boxes"])
+    assert default_metrics("of-another-package") == ()
+    with pytest.raises(RecipeError, match="cannot choose"):
+        check_metrics("detection", ["count_error"], chosen_by=True)
+    with pytest.raises(RecipeError, match=r"'boxes': is not for semantic models\. Give losses out of: bce"):
+        check_losses("semantic", ["dice", "boxes"])

@@ -67,6 +67,19 @@ def test_scores_are_those_of_the_labels(activation: str) -> None:
     assert TASK.score("iou", p, target, Decision(activation, 0.3)) == 1
 
 
+@pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
+def test_scores_are_those_of_labels_with_their_gaps_closed(activation: str) -> None:
+    target = np.ones((2, 24, 41), np.int16)
+    target[..., 20] = 0
+    p = np.where(target, 0.99, 0.1)[None].astype(np.float32)
+    p[..., 9:13, 20] = 0.6
+    if activation == "softmax":
+        p = np.concatenate((1 - p, p))
+    off, on = (TASK.score("v_rand", p, target, Decision(activation, separate=s)) for s in (0, 0.95))
+    assert off < 0.8
+    assert on == pytest.approx(1)
+
+
 def test_membranes_are_scored_slice_by_slice_along_any_axes() -> None:
     target = np.random.default_rng(0).integers(0, 2, (2, 3, 16, 16)).astype(np.int16)
     assert TASK.score("v_rand", target[None].astype(np.float32), target, Decision()) == pytest.approx(1)

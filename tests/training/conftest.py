@@ -11,6 +11,9 @@ import pytest
 import tifffile
 from scipy import ndimage
 
+from napari_bioseg.core.boxes import Boxes
+from napari_bioseg.io.boxes import write_boxes_csv
+from napari_bioseg.simulate.emccd import Particles, draw
 from napari_bioseg.training.recipe import Recipe
 
 
@@ -49,6 +52,51 @@ def make_recipe(tmp_path: Path) -> Callable[..., Recipe]:
             "steps": 3,
             "validate_every": 1,
             "averaging": 0.5,
+            "device": "cpu",
+        }
+        return Recipe.checked({**values, **changes}, "test")
+
+    return make
+
+
+def spots(seed: int, frames: int = 3, shape: tuple[int, int] = (48, 64)) -> tuple[np.ndarray, Boxes]:
+    """Frames with three bright spots each but the last, and their boxes."""
+    rng = np.random.default_rng(seed)
+    centre = rng.uniform(6, np.array(shape) - 6, (3 * (frames - 1), 2))
+    frame = np.repeat(np.arange(frames - 1), 3)
+    image = np.full((frames, *shape), 10.0)
+    for t in range(frames - 1):
+        image[t] += draw(shape, Particles(centre[frame == t], np.full(3, 1.5), np.full(3, 3000.0)))
+    return rng.poisson(image).astype(np.uint16), Boxes.of(centre, np.full((len(centre), 2), 6.0), frame=frame)
+
+
+@pytest.fixture
+def make_box_recipe(tmp_path: Path) -> Callable[..., Recipe]:
+    for name, seed in {"a": 0, "b": 1, "c": 2}.items():
+        image, boxes = spots(seed)
+        tifffile.imwrite(tmp_path / f"{name}.tif", image, photometric="minisblack")
+        write_boxes_csv(tmp_path / f"{name}.csv", boxes)
+
+    def make(**changes: Any) -> Recipe:
+        values: dict[str, Any] = {
+            "name": "spots",
+            "card": {"title": "Spots", "summary": "Spots", "licence": "CC0", "data": "simulated", "split": "by file"},
+            "task": "detection",
+            "architecture": {"name": "yolo", "arguments": {"widths": [4, 8]}},
+            "input": {"axes": "YX"},
+            "classes": [{"value": 1, "name": "spot"}],
+            "root": str(tmp_path),
+            "pairs": [
+                {"image": f"{n}.tif", "boxes": f"{n}.csv", "axes": "TYX", "group": n, "use": use}
+                for n, use in {"a": "train", "b": "val", "c": "test"}.items()
+            ],
+            "patch": [32, 32],
+            "batch": 2,
+            "losses": {"centres": 1.0, "boxes": 1.0},
+            "select_on": "f1",
+            "metrics": ["map50", "count_error"],
+            "epochs": 1,
+            "steps": 2,
             "device": "cpu",
         }
         return Recipe.checked({**values, **changes}, "test")

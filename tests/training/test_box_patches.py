@@ -54,3 +54,21 @@ def test_a_seed_gives_the_same_patch(sample):
     one, two = (draw_box_patch(sample, (48, 48), Augmentation(), True, torch.Generator().manual_seed(3)) for _ in "ab")
     assert torch.equal(one[0], two[0])
     assert torch.equal(one[1], two[1])
+
+
+def test_the_only_box_of_a_large_image_is_found():
+    image = np.zeros((5, 900, 1100), np.float32)
+    sample = Sample(image, Boxes.of([[3.0, 1097.0]], [[5, 5]], z=3), "g", "train")
+    places = set()
+    for seed in range(6):
+        _, target = draw_box_patch(sample, (32, 32), PLAIN, True, torch.Generator().manual_seed(seed))
+        found = decode(target[[0, 2, 3, 4, 5]].numpy(), 0.99)
+        assert len(found) == 1
+        places.add(tuple(found.centre[0].round()))
+    assert len(places) > 1
+
+
+def test_an_image_without_boxes_is_a_negative(sample):
+    empty = Sample(sample.image, Boxes.none(), "g", "train")
+    _, target = draw_box_patch(empty, (48, 48), PLAIN, True, torch.Generator().manual_seed(0))
+    assert not target.any()

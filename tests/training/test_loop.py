@@ -110,3 +110,12 @@ def test_patches_are_shared_out_as_asked(make_recipe: MakeRecipe, draw: str, sha
     thin = replace(whole, image=whole.image[:1] * 0 - 5, target=whole.target[:1])
     drawn = [float(draw_batch(recipe, [thick, thin], step)[0].mean()) > 0 for step in range(200)]
     assert sum(drawn) / 200 == pytest.approx(share, abs=0.1)
+
+
+def test_real_and_simulated_boxes_are_mixed_as_asked(make_box_recipe: MakeRecipe) -> None:
+    made = {"generator": "vesicle_scene", "count": 2, "arguments": {"shape": [1, 48, 48]}}
+    recipe = make_box_recipe(simulated=[made], simulated_share=0.25, batch=1, foreground_share=0)
+    real, *simulated = load_samples(recipe, ("train",))
+    marked = [replace(real, image=real.image * 0 + 5), *(replace(s, image=s.image * 0 - 5) for s in simulated)]
+    drawn = [float(draw_batch(recipe, marked, step)[0].mean()) < 0 for step in range(300)]
+    assert sum(drawn) / 300 == pytest.approx(0.25, abs=0.08)

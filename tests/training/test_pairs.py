@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
 
 from napari_bioseg.core import IncompatibleImageError, RecipeError
+from napari_bioseg.core.boxes import Boxes
+from napari_bioseg.io.boxes import write_boxes_csv
 from napari_bioseg.models.card import InputSpec
 from napari_bioseg.models.normalise import Normalisation
+from napari_bioseg.simulate.emccd import Particles, draw
 from napari_bioseg.training.pairs import load_samples, prepare
 from napari_bioseg.training.recipe import Recipe
 
@@ -102,3 +106,73 @@ def test_a_volume_is_normalised_as_one() -> None:
     spec = InputSpec(axes="ZYX", normalisation=Normalisation(scope="volume", low=0, high=100))
     sample = prepare(grey, np.zeros(grey.shape, np.int16), {}, spec, group="g", use="train")
     assert sample.image[:, 0, 0] == pytest.approx([0, 0.5, 1])
+
+
+def _peak(plane: np.ndarray) -> np.ndarray:
+    """Centre of mass of what is bright."""
+    y, x = np.indices(plane.shape)
+    near = (plane - np.median(plane)).clip(0)
+    return np.array([(near * v).sum() / near.sum() for v in (y, x)])
+
+
+@pytest.mark.parametrize("axes", ["TYX", "ZYX", "TZYX"])
+def test_boxes_follow_their_image_to_the_models_pixel_size(
+    make_box_recipe: Callable[..., Recipe], tmp_path: Path, axes: str
+) -> None:
+    image = np.full((2, 2, 50, 70), 5.0)
+    boxes = Boxes.of([[12, 20], [30, 50]], [[6, 8], [6, 8]], frame=[0, 1], z=[1, 0])
+    for i in range(2):
+        one = Particles(boxes.centre[i : i + 1], np.array([2.0]), np.array([1000.0]))
+        image[boxes.frame[i], boxes.z[i]] += draw((50, 70), one)
+    if axes != "TZYX":
+        image = image.reshape(4, 50, 70)
+        place = {"frame" if axes == "TYX" else "z": [1, 2]}
+        boxes = Boxes.of(boxes.centre, boxes.size, **place)
+    pixels = {"PhysicalSizeX": 0.1, "PhysicalSizeY": 0.1, "PhysicalSizeXUnit": "µm", "PhysicalSizeYUnit": "µm"}
+    tifffile.imwrite(tmp_path / "s.ome.tif", image.astype(np.float32), metadata={"axes": axes, **pixels})
+    write_boxes_csv(tmp_path / "s.csv", boxes)
+    recipe = make_box_recipe(
+        pairs=[{"image": "s.ome.tif", "boxes": "s.csv", "group": "s"}],
+        input={"axes": "YX", "pixel_size": {"Y": 0.05, "X": 0.2}},
+    )
+    (sample,) = load_samples(recipe, ("train",))
+    assert sample.image.shape == (4, 100, 35)
+    assert sample.boxes.z.tolist() == [1, 2]
+    assert sample.boxes.size.tolist() == [[12, 4], [12, 4]]
+    for z, centre in zip(sample.boxes.z, sample.boxes.centre, strict=True):
+        assert _peak(sample.image[z]) == pytest.approx(centre, abs=0.1)
+
+
+def test_planes_of_a_stack_of_frames_are_cut(make_box_recipe: Callable[..., Recipe]) -> None:
+    recipe = make_box_recipe()
+    pair = recipe.pairs[0].model_copy(update={"planes": (1, 3)})
+    (sample,) = load_samples(recipe.model_copy(update={"pairs": (pair,)}), ("train",))
+    assert sample.image.shape == (2, 48, 64)
+    assert sample.boxes.z.tolist() == [0, 0, 0]
+
+
+# As the engine does it: it takes the figures of a volume from one frame.
+@pytest.mark.parametrize(("axes", "same"), [("TYX", (1, 1, 1, 1)), ("ZYX", (0, 0, 0, 1)), ("TZYX", (0, 1, 0, 1))])
+def test_frames_are_normalised_one_by_one(
+    make_box_recipe: Callable[..., Recipe], tmp_path: Path, axes: str, same: tuple[int, ...]
+) -> None:
+    ramp = np.linspace(0, 1, 20 * 30).reshape(20, 30)
+    image = np.stack([ramp * top for top in (1, 2, 4, 8)]).astype(np.float32)
+    shape = (2, 2, 20, 30) if axes == "TZYX" else image.shape
+    tifffile.imwrite(tmp_path / "s.ome.tif", image.reshape(shape), metadata={"axes": axes})
+    write_boxes_csv(tmp_path / "s.csv", Boxes.of([[10, 10]], [[4, 4]]))
+    recipe = make_box_recipe(
+        pairs=[{"image": "s.ome.tif", "boxes": "s.csv", "group": "s"}],
+        input={"axes": "YX", "normalisation": {"scope": "volume", "low": 0, "high": 100}},
+    )
+    (sample,) = load_samples(recipe, ("train",))
+    assert tuple(np.isclose(sample.image.max(axis=(1, 2)), 1)) == tuple(map(bool, same))
+
+
+@pytest.mark.parametrize(("task", "generator"), [("semantic", "vesicle_scene"), ("detection", "em_membranes")])
+def test_a_generator_must_make_what_the_task_learns_from(
+    make_box_recipe: Callable[..., Recipe], task: str, generator: str
+) -> None:
+    made = {"generator": generator, "count": 1, "arguments": {"shape": [1, 64, 64]}}
+    with pytest.raises(RecipeError, match=f"{generator}.*does not make what {task}"):
+        load_samples(make_box_recipe(task=task, pairs=[], simulated=[made]), ("train",))

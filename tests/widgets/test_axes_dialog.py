@@ -80,6 +80,26 @@ def test_what_is_typed_wins_and_is_checked(dialog, qtbot):
     assert dialog.axes == "ryx"
 
 
+def test_what_is_wrong_with_an_answer_covers_nothing(dialog, qtbot):
+    qtbot.keyClicks(dialog.other, "qyx")
+    dialog._accept()
+    assert dialog.problem.isVisible()
+    assert dialog.height() >= dialog.layout().totalHeightForWidth(dialog.width())
+    dialog.other.clear()
+    qtbot.keyClicks(dialog.other, "r")
+    assert not dialog.problem.isVisible()
+
+
+@pytest.mark.parametrize(("current", "typed"), [("TYX", ""), ("RYX", "RYX")])
+def test_the_answer_of_before_is_offered(qtbot, current, typed):
+    from napari_bioseg.widgets.axes_dialog import AxesDialog
+
+    widget = AxesDialog(ERROR, Path("/a"), current=current)
+    qtbot.addWidget(widget)
+    assert widget.axes == current
+    assert widget.other.text() == typed
+
+
 @pytest.mark.parametrize(("press", "answer"), [("accept", ("ZYX", True)), ("reject", None)])
 def test_asking(qtbot, press, answer):
     from qtpy.QtCore import QTimer

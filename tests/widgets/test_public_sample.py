@@ -52,6 +52,7 @@ def test_cancel_in_the_dialog_stops_it(window, qtbot, public_image, downloads):
 
     task = download(window, public_image)
     (dialog,) = [w for w in QApplication.topLevelWidgets() if isinstance(w, QProgressDialog) and w.isVisible()]
+    assert dialog.parentWidget() is not None  # it has the theme of the window, and stays before it
     with qtbot.waitSignal(task.finished, timeout=WAIT):
         dialog.findChild(QPushButton).click()
     assert not window.layers

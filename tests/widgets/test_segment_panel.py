@@ -239,6 +239,37 @@ def test_touching_objects_are_cut_once_the_slider_rests(qtbot, viewer, panel, pa
     assert np.array_equal(layer.data, cut)
 
 
+def test_gaps_are_closed_as_the_model_says_and_once_the_slider_rests(qtbot, viewer, make_panel, path, tiny_zoo):
+    card = tiny_zoo / "tiny2d" / "card.yaml"
+    card.write_text(card.read_text(encoding="utf-8").replace("separate: 0.0", "separate: 0.35"), encoding="utf-8")
+    add(viewer, path)
+    panel = make_panel(viewer)
+    control = panel.view.labels_form.controls["separate"]
+    assert control.value() is None
+    assert control.inner.value() == pytest.approx(0.35)
+    layer = segment(qtbot, panel)
+    assert result_of(layer).segmentation.options.separate == 0.35
+    plane = viewer.dims.current_step[0]
+    options = {"model": "tiny2d", "threshold": 0.1}
+    uncut, closed, other = (
+        napari_bioseg.segment(path, **options, separate=separate).labels[...] for separate in (0, None, 0.3)
+    )
+    with qtbot.waitSignal(panel.tuner.plane_shown, timeout=WAIT):
+        panel.view.labels_form.controls["threshold"].move(0.1)
+    assert np.array_equal(layer.data[plane], uncut[plane])
+    assert not np.array_equal(uncut[plane], closed[plane])
+    with qtbot.waitSignal(panel.tuner.settled, timeout=WAIT):
+        pass
+    assert np.array_equal(layer.data, closed)
+    with qtbot.waitSignal(panel.tuner.settled, timeout=WAIT):
+        control.move(0.3)
+    assert np.array_equal(layer.data, other)
+    assert result_of(layer).segmentation.options.separate == 0.3
+    with qtbot.waitSignal(panel.tuner.settled, timeout=WAIT):
+        control.reset_button.click()
+    assert np.array_equal(layer.data, closed)
+
+
 def test_painted_labels_are_never_overwritten(qtbot, viewer, panel):
     layer = segment(qtbot, panel)
     layer.data_setitem((np.array([0]), np.array([1]), np.array([2])), 7)
@@ -580,7 +611,7 @@ def test_keys_work_while_the_panel_is_open(qtbot, viewer, panel):
     from napari_bioseg.widgets.shortcuts import KEYS
 
     keys = {str(k): action for k, action in viewer.keymap.items()}
-    assert set(KEYS.values()) <= set(keys)
+    assert {KEYS[name] for name in ("preview", "segment", "cancel")} == set(keys)
     with qtbot.waitSignal(panel.shown, timeout=WAIT):
         keys[KEYS["preview"]](viewer)
     for key in (KEYS["preview"], KEYS["segment"]):

@@ -22,7 +22,7 @@ from napari_bioseg.models.normalise import Normalisation
 from napari_bioseg.models.registry import build_network
 from napari_bioseg.postprocess.boxes import BoxOptions, BoxSelector
 from napari_bioseg.simulate import emccd_frames
-from napari_bioseg.workflows.detection import best_thresholds, detect, save_boxes, save_detection
+from napari_bioseg.workflows.detection import detect, fit_thresholds, save_boxes, save_detection
 
 
 @pytest.fixture(scope="module")
@@ -177,6 +177,12 @@ def test_wrong_endings_and_cancelled_detections_write_nothing(zoo, frames, tmp_p
     assert not list(tmp_path.glob("*.csv"))
 
 
+def test_progress_says_that_it_detects(zoo, frames):
+    heard = []
+    detect(image_from_array(frames[0][:1], "TYX"), model="tiny", job=Job(heard.append))
+    assert {p.message for p in heard} == {"Detecting"}
+
+
 def test_a_pixel_size_adds_columns(tmp_path):
     image = image_from_array(np.zeros((2, 30, 30)), "TYX", pixel_size={"Y": 0.1, "X": 0.1})
     save_boxes(Boxes.of([[10, 20]], [[4, 4]], frame=1), tmp_path / "a.csv", image)
@@ -189,6 +195,16 @@ def test_the_best_thresholds_separate_true_from_false():
     truth = Boxes.of(np.arange(10)[:, None] * [20, 20], np.full((10, 2), 5.0))
     false = Boxes.of(np.arange(10)[:, None] * [20, 20] + 9, np.full((10, 2), 5.0), confidence=0.3)
     found = Boxes.joined([Boxes.of(truth.centre, truth.size, confidence=0.8), false])
-    confidence, _, f1 = best_thresholds(BoxSelector(found), truth, BoxOptions())
-    assert 0.3 < confidence <= 0.8
-    assert f1 == 1
+    fit = fit_thresholds(BoxSelector(found), truth, BoxOptions(iou=0.5))
+    assert fit.confidence == 0.55  # the middle of 0.35 to 0.8
+    assert fit.iou == 0.5
+    assert fit.f1 == 1
+    assert fit.curve[fit.confidences.index(0.3)] < 1
+    assert fit.curve[fit.confidences.index(0.9)] == 0
+
+
+def test_a_fit_can_be_cancelled():
+    job = Job()
+    job.cancel()
+    with pytest.raises(Cancelled):
+        fit_thresholds(BoxSelector(Boxes.none()), Boxes.none(), BoxOptions(), job=job)

@@ -41,6 +41,20 @@ def test_scores_are_those_of_the_labels(pair: tuple[Path, Path]) -> None:
     assert set(row.oracle) == {"dice", "cldice"}
 
 
+def test_gaps_are_closed_as_the_card_says_unless_the_user_does(pair: tuple[Path, Path], tiny_zoo: Path) -> None:
+    text = (tiny_zoo / "tiny2d" / "card.yaml").read_text(encoding="utf-8").replace("separate: 0.0", "separate: 0.35")
+    (tiny_zoo / "tiny2d" / "card.yaml").write_text(text, encoding="utf-8")
+    image, truth = (tifffile.imread(p) for p in pair)
+    found = []
+    for separate in (None, 0.0):
+        options = EvaluateOptions(model="tiny2d", axes="ZYX", metrics=("dice",), threshold=0.1, separate=separate)
+        (row,) = evaluate([pair[0]], [pair[1]], options)
+        labels = segment(image_from_array(image, "ZYX"), model="tiny2d", threshold=0.1, separate=separate).labels[:]
+        assert row.scores["dice"] == pytest.approx(metrics.dice(labels > 0, truth > 0))
+        found.append(row.scores["dice"])
+    assert found[0] != found[1]
+
+
 def test_numbers_and_shapes_must_agree(pair: tuple[Path, Path]) -> None:
     options = EvaluateOptions(model="tiny2d", axes="ZYX")
     with pytest.raises(RecipeError, match="2 images and 1"):
@@ -108,3 +122,10 @@ def test_planes_are_taken_along_z() -> None:
     assert part.shape == (2, 2, 4, 4)
     assert np.array_equal(part.data, np.asarray(image.data)[:, 1:3])
     assert take_planes(image, None) is image
+    assert take_planes(image_from_array(np.zeros((5, 4, 4)), "TYX"), (1, 3)).shape == (2, 4, 4)
+    assert take_planes(image_from_array(np.zeros((2, 5, 4, 4)), "TZYX"), (1, 3)).shape == (2, 2, 4, 4)
+
+
+def test_the_task_says_what_is_reported_where_nobody_does(pair: tuple[Path, Path]) -> None:
+    (row,) = evaluate([pair[0]], [pair[1]], EvaluateOptions(model="tiny2d", axes="ZYX"))
+    assert tuple(row.scores) == ("dice", "iou", "pixel_accuracy")

@@ -84,6 +84,19 @@ def test_the_cards_threshold_is_used_and_recorded(stack: Path) -> None:
     assert segment(stack, model="tiny2d").options.threshold == 0.5
 
 
+def test_the_card_says_where_gaps_are_closed_unless_the_user_does(stack: Path, tiny_zoo: Path) -> None:
+    before = segment(stack, model="tiny2d", threshold=0.1)
+    text = (tiny_zoo / "tiny2d" / "card.yaml").read_text(encoding="utf-8").replace("separate: 0.0", "separate: 0.35")
+    (tiny_zoo / "tiny2d" / "card.yaml").write_text(text, encoding="utf-8")
+    closed = segment(stack, model="tiny2d", threshold=0.1)
+    assert closed.options.separate == 0.35
+    assert closed.provenance["options"]["separate"] == closed.provenance["separate"] == 0.35
+    assert ((before.labels[:] > 0) & (closed.labels[:] == 0)).any()
+    off = segment(stack, model="tiny2d", threshold=0.1, separate=0)
+    assert off.options.separate == before.options.separate == 0
+    assert np.array_equal(off.labels[:], before.labels[:])
+
+
 def test_probabilities_are_written_beside(stack: Path, tmp_path: Path) -> None:
     image = open_image(stack)
     result = segment(image, model="tiny2d")

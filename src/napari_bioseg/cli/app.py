@@ -148,31 +148,26 @@ def train(
         folder = verb.new_run_folder(out or Path("runs") / chosen.name)
     with console_job() as job:
         model = verb.train(chosen, folder, job=job)
-    show({"model": str(model), "run": str(folder)}, f"{model} written; segment with --model {model}", as_json)
+    show({"model": str(model), "run": str(folder)}, f"{model} written; use it with --model {model}", as_json)
 
 
 @app.command()
 @with_flags(EvaluateOptions)
 def evaluate(
     images: Annotated[list[Path], typer.Option(help="Image; give the flag once for each")],
-    labels: Annotated[list[Path], typer.Option(help="Its labels, in the same order")],
+    labels: Annotated[
+        list[Path], typer.Option(help="Its labels, or boxes for a detector (.csv, .txt, .json), in the same order")
+    ],
     options: Any,
     as_json: Json = False,
 ) -> None:
-    """Score a model on images with known labels."""
+    """Score a model on images with known labels or boxes."""
+    from napari_bioseg.cli.scores import score_table, scores_of
     from napari_bioseg.workflows.evaluation import evaluate as verb
 
     with console_job() as job:
         rows = verb(images, labels, options, job=job)
-    names = tuple(options.metrics)
-    lines = []
-    for row in rows:
-        lines.append((row.image, "model", *(f"{row.scores[m]:.4f}" for m in names)))
-        lines.append(
-            (row.image, "oracle threshold", *(f"{row.oracle[m]:.4f}" if m in row.oracle else "" for m in names))
-        )
-    result = {"images": [{"image": r.image, **r.scores, "oracle": r.oracle} for r in rows]}
-    show(result, table(("image", "by", *names), lines), as_json)
+    show(scores_of(rows), score_table(rows), as_json)
 
 
 @app.command()

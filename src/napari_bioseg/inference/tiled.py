@@ -45,6 +45,7 @@ def predict(
     box: tuple[slice, ...] | None = None,
     store: str | Path | Store | None = None,
     job: Job | None = None,
+    stage: str = "Predicting",
 ) -> Prediction:
     """Run a network over an image, or over a box of it.
 
@@ -66,6 +67,8 @@ def predict(
         Where the probabilities are written as they come; by default memory, or a temporary folder if they are large.
     job : Job, optional
         For progress (a step is a tile), for stopping, and for notes on ways that were given.
+    stage : str
+        What the job calls it.
 
     Returns
     -------
@@ -97,6 +100,7 @@ def predict(
     shape = (channels, *(span.length for span in plan.box))
     out = create_array(store, shape, (1, *plan.chunk_shape), "float16")
     with runner:
+        job.stage(stage, plan.total)
         done = _run(plan, lambda tile: runner.compute(tile, _work(plan, source)), out, job, runner.workers + 1)
     return _prediction(image, model, plan, out, done, _provenance(image, model, options, plan, runner, job))
 
@@ -145,7 +149,6 @@ def _run(
                 stop.set()
                 raise
 
-    job.stage("Segmenting", plan.total)
     with ThreadPoolExecutor(threads, "tiles") as pool:
         futures = [pool.submit(drain) for _ in range(threads)]
         try:
@@ -188,6 +191,7 @@ def _provenance(
         "model_version": model.card.version,
         "sha256": model.card.sha256,
         "threshold": model.card.output.threshold,
+        "separate": model.card.output.separate,
         "source": str(image.source) if image.source else None,
         "options": options.model_dump(mode="json"),
         "box": {a: list(span) for a, span in zip(plan.axes, plan.box, strict=True)},

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_bioseg.core.boxes import Boxes
+from napari_bioseg.core.boxes import Boxes, Floats
 from napari_bioseg.core.errors import UnreadableFileError
 from napari_bioseg.core.files import whole_or_nothing
 from napari_bioseg.io.writing import writing
@@ -20,6 +20,8 @@ COLUMNS = ("frame", "z", "y", "x", "height", "width", "confidence", "source")
 
 UM_COLUMNS = ("z_um", "y_um", "x_um", "height_um", "width_um")
 """Added where the image has a pixel size; places are world coordinates."""
+
+BOX_FORMATS = "boxes as our CSV (.csv), YOLO text (.txt) or COCO JSON (.json)"
 
 _HAND, _MODEL = "hand", "model"
 
@@ -61,6 +63,36 @@ def write_boxes_csv(
             writer.writerow(row)
 
 
+def read_boxes(path: Path, shape: tuple[int, int] | None = None, *, image: str | None = None) -> Boxes:
+    """Read boxes from a file of any kind that we know, told by its ending.
+
+    Parameters
+    ----------
+    path : Path
+        Our ``.csv``, a YOLO ``.txt`` or a COCO ``.json``.
+    shape : tuple of int, optional
+        ``(Y, X)`` of the image, pixels; YOLO needs it.
+    image : str, optional
+        File name of one image of a COCO file; without it each image is a frame.
+
+    Raises
+    ------
+    UnreadableFileError
+        The file is missing, of another kind or not as it should be, or YOLO's and `shape` is not given.
+    """
+    ending = path.suffix.lower()
+    if ending == ".csv":
+        return read_boxes_csv(path)
+    if ending == ".json":
+        return read_boxes_coco(path, image)
+    if ending != ".txt":
+        raise UnreadableFileError(str(path), "is of a kind we read no boxes from", f"Give {BOX_FORMATS}")
+    if shape is None:
+        fix = "Save its boxes as CSV, or give it with its image"
+        raise UnreadableFileError(str(path), "holds shares of an image, whose size it does not say", fix)
+    return read_boxes_yolo(path, shape)
+
+
 def read_boxes_csv(path: Path) -> Boxes:
     """Read boxes from CSV; frame, z, confidence and source may be missing, other columns are left out.
 
@@ -87,6 +119,38 @@ def read_boxes_csv(path: Path) -> Boxes:
         confidence=column("confidence", 1),
         hand=[row.get("source") == _HAND for row in rows],
     )
+
+
+def read_boxes_scale(path: Path, boxes: Boxes) -> tuple[Floats, Floats] | None:
+    """Return how the pixels of a CSV lie in the world, by its columns in µm.
+
+    Parameters
+    ----------
+    path : Path
+    boxes : Boxes
+        Read from it.
+
+    Returns
+    -------
+    tuple of ndarray or None
+        Scale and translation along Z, Y and X, µm, each ``(3,)``; None where there are no such columns, or no boxes.
+        A Z that never changes has a step of 1.
+
+    Raises
+    ------
+    UnreadableFileError
+        A value is no number.
+    """
+    rows = list(csv.DictReader(_text(path).splitlines()))
+    if not rows or not set(UM_COLUMNS) <= set(rows[0]) or not boxes.size.all():
+        return None
+    um = {n: np.array([_number(path, i, n, r.get(n), 0) for i, r in enumerate(rows, 2)]) for n in UM_COLUMNS}
+    step = np.ptp(um["z_um"]) / np.ptp(boxes.z) if np.ptp(boxes.z) else 1.0
+    sides = np.stack((um["height_um"], um["width_um"]), axis=1) / boxes.size
+    scale = np.array([step, *np.median(sides, axis=0)])
+    pixels = np.column_stack((boxes.z, boxes.centre))
+    world = np.column_stack((um["z_um"], um["y_um"], um["x_um"]))
+    return scale, np.asarray(np.median(world - pixels * scale, axis=0))
 
 
 def read_boxes_yolo(path: Path, shape: tuple[int, int]) -> Boxes:

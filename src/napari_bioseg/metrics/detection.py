@@ -1,8 +1,8 @@
-"""Scores of detected boxes: average precision, F1 of centres, errors of counts, and intervals for all of them."""
+"""Scores of detected boxes: average precision, F1 of centres, errors of counts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,17 +57,21 @@ def precision_recall(found: Boxes, truth: Boxes, iou: float = 0.5) -> Curve:
     iou : float
         Overlap from which a box counts as found.
     """
-    order = np.argsort(-found.confidence, kind="stable")
-    found = found[order]
+    found = found[np.argsort(-found.confidence, kind="stable")]
+    right = np.cumsum(hits(found, truth, iou))
+    recall = right / max(len(truth), 1)
+    return Curve(found.confidence, right / np.arange(1, len(found) + 1), recall)
+
+
+def hits(found: Boxes, truth: Boxes, iou: float) -> npt.NDArray[np.bool_]:
+    """Return which boxes are true; those that come first choose first."""
     i, j, overlap = iou_pairs(found, truth, iou - 1e-9)
     hit = np.zeros(len(found), bool)
     taken = np.zeros(len(truth), bool)
     for k in np.lexsort((-overlap, i)):
         if not hit[i[k]] and not taken[j[k]]:
             hit[i[k]] = taken[j[k]] = True
-    right = np.cumsum(hit)
-    recall = right / max(len(truth), 1)
-    return Curve(found.confidence, right / np.arange(1, len(found) + 1), recall)
+    return hit
 
 
 def mean_average_precision(found: Boxes, truth: Boxes, ious: Sequence[float] = IOUS) -> float:
@@ -150,43 +154,3 @@ def count_error(found: Boxes, truth: Boxes) -> float:
         theirs = int(((truth.frame == frame) & (truth.z == z)).sum())
         errors.append(abs(mine - theirs) / max(theirs, 1))
     return float(np.mean(errors)) if errors else 0.0
-
-
-def bootstrap_interval(
-    score: Callable[[Boxes, Boxes], float],
-    found: Boxes,
-    truth: Boxes,
-    *,
-    level: float = 0.95,
-    repeats: int = 200,
-    seed: int = 0,
-) -> tuple[float, float]:
-    """Return an interval of a score by drawing frames with replacement (Efron, Ann. Stat. 7:1, 1979).
-
-    Parameters
-    ----------
-    score : callable
-        Of found and true boxes.
-    found, truth : Boxes
-        Frames are told apart by `Boxes.frame`.
-    level : float
-        Share of the repeats that the interval holds.
-    repeats, seed : int
-    """
-    frames = np.unique(np.concatenate((found.frame, truth.frame)))
-    parts = {t: (found[found.frame == t], truth[truth.frame == t]) for t in frames.tolist()}
-    rng = np.random.default_rng(seed)
-    scores = []
-    for _ in range(repeats if len(frames) else 0):
-        drawn = rng.choice(frames, len(frames)).tolist()
-        # A frame drawn twice is two frames.
-        both = [[_moved(parts[t][k], i) for i, t in enumerate(drawn)] for k in (0, 1)]
-        scores.append(score(Boxes.joined(both[0]), Boxes.joined(both[1])))
-    if not scores:
-        return float("nan"), float("nan")
-    low, high = np.quantile(scores, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
-
-
-def _moved(boxes: Boxes, frame: int) -> Boxes:
-    return Boxes.of(boxes.centre, boxes.size, frame=frame, z=boxes.z, confidence=boxes.confidence, hand=boxes.hand)

@@ -41,6 +41,9 @@ class OutputSpec(Options):
 
     activation: Literal["sigmoid", "softmax"] = "sigmoid"
     threshold: float = Field(0.5, description="Probability from which a pixel counts, found on validation data")
+    separate: float = Field(
+        0.0, ge=0, le=1, description="Probability of the cores between which lines close gaps; 0: no lines"
+    )
 
 
 class Score(Options):

@@ -9,30 +9,31 @@ from pathlib import Path
 from typing import Any
 
 from napari_bioseg.plugin.layers import Origin
-from napari_bioseg.workflows.options import SegmentOptions
+from napari_bioseg.workflows.options import DetectOptions, SegmentOptions
 
 
-def command_line(source: Path, options: SegmentOptions, out: Path, origin: Origin | None = None) -> str:
-    """Return the ``bioseg segment`` line for these options; those at their default are left out.
+def command_line(source: Path, options: SegmentOptions | DetectOptions, out: Path, origin: Origin | None = None) -> str:
+    """Return the ``bioseg segment`` or ``bioseg detect`` line for options; those at their default are left out.
 
     Parameters
     ----------
     source : Path
         The image.
-    options : SegmentOptions
-        With region and channel.
+    options : SegmentOptions or DetectOptions
+        With region and channel; their kind says which verb.
     out : Path
-        Where the labels go.
+        Where the labels or boxes go.
     origin : Origin, optional
         How the image was opened.
     """
     origin = origin or Origin()
-    words = ["bioseg", "segment", str(source), "--out", str(out), "--model", options.model]
+    verb = "detect" if isinstance(options, DetectOptions) else "segment"
+    words = ["bioseg", verb, str(source), "--out", str(out), "--model", options.model]
     if origin.axes:
         words += ["--axes", origin.axes]
     if origin.series:
         words += ["--series", str(origin.series)]
-    for name, field in SegmentOptions.model_fields.items():
+    for name, field in type(options).model_fields.items():
         value = getattr(options, name)
         if name != "model" and value != field.get_default(call_default_factory=True):
             words += _flag(name, value)

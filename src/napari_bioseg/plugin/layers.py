@@ -149,7 +149,7 @@ def _labels(labels: Image, name: str) -> LayerData:
     attributes: dict[str, Any] = {
         **geometry(labels),
         "name": name,
-        "metadata": {KEY: {"provenance": dict(labels.metadata.get("provenance", {}))}},
+        "metadata": {KEY: {"provenance": dict(labels.metadata.get("provenance", {})), "source": labels.source}},
     }
     colormap = stored_colormap(labels.metadata)
     if colormap is not None:

@@ -86,6 +86,33 @@ def in_units_of(layer: Any, point: Any, units: Any) -> npt.NDArray[np.float64]:
     return moved
 
 
+def go_to(viewer: Any, layer: Any, point: Any) -> None:
+    """Bring a point of a layer's data on screen: the sliders to its plane, the camera above it, at the same zoom.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or ViewerModel
+    layer : napari.layers.Layer
+    point : array-like
+        In pixels of the layer's data.
+    """
+    world = np.array(layer.data_to_world(point), dtype=float)
+    units = getattr(viewer.dims, "units", None) or ()
+    for i in range(1, min(len(world), viewer.dims.ndim, len(units)) + 1):
+        given, wanted = layer.units[-i], units[-i]
+        if given != wanted and given.is_compatible_with(wanted):
+            world[-i] *= (1 * given).to(wanted).magnitude
+    for i in range(1, min(len(world), viewer.dims.ndim) + 1):
+        axis = viewer.dims.ndim - i
+        if axis in viewer.dims.not_displayed:
+            viewer.dims.set_point(axis, world[-i])
+    camera = viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera
+    centre = list(camera.center)
+    for place, axis in enumerate(viewer.dims.displayed[-2:], start=len(centre) - 2):
+        centre[place] = world[axis - viewer.dims.ndim]
+    camera.center = tuple(centre)
+
+
 def data_shape(layer: Any) -> tuple[int, ...]:
     """Return the shape of a layer's full-resolution data, without colour samples."""
     data = layer.data[0] if layer.multiscale else layer.data

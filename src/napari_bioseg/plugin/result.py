@@ -115,7 +115,7 @@ def decode_plane_again(result: Result, options: SegmentOptions, plane: tuple[int
     ----------
     result : Result
     options : SegmentOptions
-        With a threshold.
+        With the values of the model filled in.
     plane : tuple of int
         Index along the axes before Y and X.
 

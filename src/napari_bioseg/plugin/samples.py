@@ -22,6 +22,23 @@ def cells() -> list[LayerData]:
     return _sample("cells", "Phase-contrast cells")
 
 
+def vesicles() -> list[LayerData]:
+    """Simulated EMCCD frames of cell-derived vesicles, with their true boxes."""
+    from napari_bioseg.core.boxes import Boxes
+    from napari_bioseg.plugin.box_layer import BoxState, box_layer_data
+    from napari_bioseg.plugin.layers import geometry
+    from napari_bioseg.postprocess.boxes import BoxOptions, BoxSelector
+    from napari_bioseg.simulate import sample_vesicles
+
+    image, truth = sample_vesicles()
+    image = replace(image, name="CDV on EMCCD")
+    state = BoxState(BoxSelector(Boxes.none()), BoxOptions(), 0.0, image, image.axes)
+    drawn = replace(truth, hand=~truth.hand)
+    data, attributes, kind = box_layer_data(state, drawn, name="ground truth", placement=geometry(image))
+    # The truth would cover the image that the user came to see.
+    return [*image_layers(image), (data, attributes | {"visible": False}, kind)]
+
+
 def _sample(name: str, title: str) -> list[LayerData]:
     from napari_bioseg.simulate import sample
 

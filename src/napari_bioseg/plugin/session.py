@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,18 +47,47 @@ def model_image(viewer: Any, layer: Any) -> tuple[Image, int]:
     return image, current_position(viewer, layer)[at] if at == 0 else 0
 
 
-def make_request(
+@dataclass(frozen=True)
+class Target:
+    """What of a layer the engine is to look at.
+
+    Attributes
+    ----------
+    image : Image
+        Without colour channels that the layer does not show.
+    channel : int
+        That the layer shows.
+    region : str or None
+        As the option ``region``.
+    axes : str
+        Of the layer.
+    box : tuple of slice
+        The region along them.
+    """
+
+    image: Image
+    channel: int
+    region: str | None
+    axes: str
+    box: Box
+
+    @property
+    def grid(self) -> str:
+        """The axes of what comes out: labels and boxes have no channels."""
+        return "".join(a for a in self.axes if a not in NOT_LABELS)
+
+
+def target_of(
     viewer: Any,
     layer: Any,
     card: Card,
-    options: SegmentOptions,
     *,
     area: Area = "whole",
     current: bool = False,
     shapes: Any = None,
     preview: bool = False,
-) -> Request:
-    """Freeze what the user sees and wants.
+) -> Target:
+    """Freeze what the user sees.
 
     Parameters
     ----------
@@ -66,8 +95,6 @@ def make_request(
     layer : napari.layers.Image
     card : Card
         Of the model; its axes say what "current" means: the plane, or the volume at this time.
-    options : SegmentOptions
-        Its region and channel are replaced.
     area : str
         As for `box_of`.
     current : bool
@@ -94,13 +121,30 @@ def make_request(
     grid = "".join(axes[i] for i in kept)
     shape = tuple(n for a, n in zip(image.axes, image.shape, strict=True) if a not in NOT_LABELS)
     region = format_region(tuple(box[i] for i in kept), grid, shape)
-    return Request(
-        image,
-        options.model_copy(update={"region": region, "channel": channel}),
-        layer.name,
-        labels_placement(layer, axes, box),
-        preview,
-    )
+    return Target(image, channel, region, axes, box)
+
+
+def make_request(
+    viewer: Any, layer: Any, card: Card, options: SegmentOptions, *, preview: bool = False, **where: Any
+) -> Request:
+    """Freeze what the user sees and wants.
+
+    Parameters
+    ----------
+    viewer, layer, card, preview, **where
+        As for `target_of`.
+    options : SegmentOptions
+        Its region and channel are replaced.
+
+    Raises
+    ------
+    UnknownAxesError, IncompatibleImageError, RecipeError
+        As for `target_of`.
+    """
+    target = target_of(viewer, layer, card, preview=preview, **where)
+    options = options.model_copy(update={"region": target.region, "channel": target.channel})
+    placement = labels_placement(layer, target.axes, target.box)
+    return Request(target.image, options, layer.name, placement, preview)
 
 
 def labels_placement(layer: Any, axes: str, box: Box) -> dict[str, Any]:

@@ -20,6 +20,7 @@ class Settings(Options):
     """Choices of the user that the next session starts with."""
 
     segment: dict[str, Any] = Field(default_factory=dict, description="Last options of the panel Segment")
+    detect: dict[str, Any] = Field(default_factory=dict, description="Last options of the panel Detect")
     axes: dict[str, str] = Field(default_factory=dict, description="Axes of bare stacks, by folder and dimensions")
 
 

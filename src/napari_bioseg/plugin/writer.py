@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from napari_bioseg.core.axes import example, to_standard_unit
 from napari_bioseg.plugin.colors import hex_to_rgba
 from napari_bioseg.plugin.layers import KEY
@@ -17,6 +19,9 @@ def write_labels(path: str, data: Any, attributes: Mapping[str, Any]) -> list[st
 
     A Zarr that holds an image is kept, and the labels are added to it under the name of the layer. Scale, translation
     and units of the layer are kept, and the provenance of labels that a model made.
+
+    The image that labels were made from is never replaced. Labels that were opened from a file may be saved back to
+    it, unless they are still read from there: what the layer shows would be lost with the old file.
 
     Parameters
     ----------
@@ -35,13 +40,12 @@ def write_labels(path: str, data: Any, attributes: Mapping[str, Any]) -> list[st
     Raises
     ------
     UnwritableFileError
-        The labels do not fit uint32, the file cannot be written or is the image that they were made from, or the
-        image has labels of that name.
+        The labels do not fit uint32, the file cannot be written, is the image that they were made from or is still
+        being read, or the image has other labels of that name.
     """
     from napari_bioseg.io import (
         LabelsToWrite,
         add_labels,
-        check_not_source,
         holds_image,
         write_labels_tiff,
         write_ome_zarr,
@@ -50,21 +54,49 @@ def write_labels(path: str, data: Any, attributes: Mapping[str, Any]) -> list[st
     labels = data if hasattr(data, "dtype") else data[0]
     axes, scale, units, translate = _placement(labels.ndim, attributes)
     own = attributes.get("metadata", {}).get(KEY, {})
-    provenance = dict(own.get("provenance", {}))
+    provenance, source = _history(own)
     if own.get("edited"):
         provenance["edited"] = True
-    if path.lower().endswith(".zarr"):
-        item = LabelsToWrite(labels, axes, scale, units, translate, _classes(own))
-        name = _label_name(attributes)
-        if holds_image(Path(path)):
-            add_labels(path, name, item, provenance=provenance)
-        else:
-            write_ome_zarr(path, None, {name: item}, provenance=provenance)
+    zarr, target = path.lower().endswith(".zarr"), Path(path)
+    item = LabelsToWrite(labels, axes, scale, units, translate, _classes(own))
+    name = _label_name(attributes)
+    if zarr and holds_image(target):
+        back = _in_memory(labels) and source is not None and source.resolve() == (target / "labels" / name).resolve()
+        add_labels(path, name, item, provenance=provenance, overwrite=back)
+        return [str(target)]
+    _check_replaceable(target, labels, own, provenance, source)
+    if zarr:
+        write_ome_zarr(path, None, {name: item}, provenance=provenance)
     else:
-        if "result" in own:
-            check_not_source(Path(path), own["result"].request.image.source)
         write_labels_tiff(path, labels, axes, scale=scale, units=units, translate=translate, metadata=provenance)
-    return [str(Path(path))]
+    return [str(target)]
+
+
+def _history(own: Mapping[str, Any]) -> tuple[dict[str, Any], Path | None]:
+    """Return the provenance of labels, and the file that they were opened from."""
+    image = own.get("image")
+    if image is None:
+        return dict(own.get("provenance", {})), own.get("source")
+    # Opened as an image, and made labels in napari. What an OME-Zarr with labels tells is of those.
+    return dict({} if image.labels else image.metadata.get("provenance", {})), image.source
+
+
+def _check_replaceable(
+    target: Path, labels: Any, own: Mapping[str, Any], provenance: Mapping[str, Any], source: Path | None
+) -> None:
+    from napari_bioseg.io import check_not_source
+
+    if "result" in own:
+        check_not_source(target, own["result"].request.image.source)
+    if provenance.get("source"):
+        # A name that was given on the command line is most often one beside the labels.
+        check_not_source(target, (source or target).parent / provenance["source"])
+    if not _in_memory(labels):
+        check_not_source(target, source)
+
+
+def _in_memory(labels: Any) -> bool:
+    return isinstance(labels, np.ndarray)
 
 
 def _classes(own: Mapping[str, Any]) -> dict[int, tuple[str, tuple[int, int, int, int]]]:

@@ -44,6 +44,14 @@ class Grid:
             edges[i] = min(edges[i] * more, shape[i])
         return cls(tuple(shape), tuple(edges))
 
+    @classmethod
+    def of_planes(cls, shape: Sequence[int], chunks: Sequence[int], budget: int) -> Grid:
+        """Choose blocks of whole planes, as `of` does; layers of chunks are cut where they are too large."""
+        depth = [min(c, n) for c, n in zip(chunks[:-2], shape[:-2], strict=True)]
+        if prod(depth) * prod(shape[-2:]) > budget:
+            depth = [1] * len(depth)
+        return cls.of(shape, (*depth, *shape[-2:]), budget)
+
     @property
     def counts(self) -> Index:
         """How many blocks there are along each axis."""

@@ -11,7 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from napari_bioseg.postprocess.options import DecodeOptions
-from napari_bioseg.postprocess.parts import Integers, Pairs, Parts
+from napari_bioseg.postprocess.parts import Flags, Integers, Pairs, Parts
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,8 @@ def resolve(
     """Decide on objects by their true sizes, wherever their parts lie.
 
     A hole is background that foreground encloses: it does not reach the border of the image. It takes the class with
-    which it shares most faces, and joins the objects around it of that class.
+    which it shares most faces, and joins the objects around it of that class. Where lines close gaps, background
+    between several objects is no hole: filled, it would join what the lines part.
 
     Parameters
     ----------
@@ -65,6 +66,8 @@ def resolve(
         holes = (classes == 0) & ~bordering & (sizes <= options.fill_holes)
         contacts = Pairs(whole[contacts.first], whole[contacts.second], contacts.faces)
         contacts = contacts.where(holes[contacts.first])
+        if options.separate:
+            contacts = contacts.where(_alone(contacts)[contacts.first])
         classes = _filled(classes, contacts, len(values))
         merged = _connected(n, contacts.where(classes[contacts.first] == classes[contacts.second]))
         whole, classes, sizes = merged[whole], _first(merged, classes), np.bincount(merged, weights=sizes)
@@ -82,6 +85,13 @@ def _connected(n: int, pairs: Pairs) -> npt.NDArray[Any]:
     links = coo_array((np.ones(len(pairs.first), bool), (pairs.first, pairs.second)), shape=(n, n))
     component: npt.NDArray[Any] = connected_components(links, directed=False)[1]
     return component
+
+
+def _alone(contacts: Pairs) -> Flags:
+    """Return which parts touch one other only."""
+    counted = Pairs.counted(contacts.first, contacts.second)
+    alone: Flags = np.bincount(counted.first) == 1
+    return alone
 
 
 def _filled(classes: Integers, contacts: Pairs, kinds: int) -> Integers:

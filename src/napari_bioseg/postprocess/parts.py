@@ -13,10 +13,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 from skimage.measure import label
 
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+
+_LONG = 16  # Pixels a run has on average from which on a plane is labelled faster by its runs than by its pixels.
 
 
 class Pairs(NamedTuple):
@@ -115,33 +119,58 @@ def find_parts(indices: npt.NDArray[Any], where: Where, *, largest_hole: int, bo
     boxes : bool
         Whether bounding boxes are wanted.
     """
-    foreground, n = _label(indices)
     starts, lengths = _runs(indices)
-    part = foreground.reshape(-1)[starts].astype(np.int64)
+    kinds = indices.reshape(-1)[starts]
+    objects, n = _label(indices, starts, lengths, kinds)
+    part = objects
     if largest_hole:
-        empty, more = ndimage.label(indices == 0)
-        part = np.where(part > 0, part, n + empty.reshape(-1)[starts])
+        empty, more = _label(indices == 0, starts, lengths, kinds == 0)
+        part = np.where(objects > 0, objects, n + empty)
         n += more
     values = np.zeros(n + 1, np.int64)
-    values[part] = indices.reshape(-1)[starts]
+    values[part] = kinds
     sizes = np.bincount(part, weights=lengths, minlength=n + 1).astype(np.int64)
     bordering = np.zeros(n + 1, bool)
     bordering[part[_at_border(starts, lengths, indices.shape, where)]] = True
     maybe = (values == 0) & (sizes <= largest_hole) & ~bordering
     maybe[0] = False
     holes = maybe[part]
-    contacts = _contacts(foreground, starts[holes], lengths[holes], part[holes])
-    low, high = _boxes(foreground, n + 1, where.origin) if boxes else (np.empty((0, 0), np.int64),) * 2
+    contacts, low, high = Pairs.joined([]), *(np.empty((0, 0), np.int64),) * 2
+    if boxes or holes.any():
+        foreground = Runs(indices.shape, lengths, objects).paint(np.arange(n + 1, dtype=np.uint32))
+        contacts = _contacts(foreground, starts[holes], lengths[holes], part[holes])
+        if boxes:
+            low, high = _boxes(foreground, n + 1, where.origin)
     return Parts(values, sizes, bordering, contacts, low, high), Runs(indices.shape, lengths, part)
 
 
-def _label(indices: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], int]:
-    if indices.max() > 1:
+def _label(image: npt.NDArray[Any], starts: Integers, lengths: Integers, kinds: Any) -> tuple[Integers, int]:
+    """Return the part of each run, numbered from 1 in reading order, 0 where its kind is; and how many there are."""
+    if image.ndim == 2 and len(starts) * _LONG < image.size:
+        return _label_runs(starts, lengths, kinds, image.shape[1])
+    if image.max() > 1:
         # Labels parts of several values at once, but is slower than scipy on one.
-        numbered, n = label(indices, background=0, return_num=True, connectivity=1)
+        numbered, n = label(image, background=0, return_num=True, connectivity=1)
     else:
-        numbered, n = ndimage.label(indices)
-    return numbered, int(n)
+        numbered, n = ndimage.label(image)
+    return numbered.reshape(-1)[starts].astype(np.int64), int(n)
+
+
+def _label_runs(starts: Integers, lengths: Integers, kinds: npt.NDArray[Any], width: int) -> tuple[Integers, int]:
+    inside = kinds > 0
+    begin, end, kinds = starts[inside], (starts + lengths)[inside], kinds[inside]
+    # The runs that one touches in the next row follow each other: they are a row of a sparse matrix.
+    first = np.searchsorted(end, begin + width, side="right")
+    rows = np.concatenate([[0], np.cumsum(np.searchsorted(begin, end + width) - first)])
+    counts = np.diff(rows)
+    below = np.arange(rows[-1]) + np.repeat(first - rows[:-1], counts)
+    same = kinds[below] == np.repeat(kinds, counts)
+    rows = np.concatenate([[0], np.cumsum(same)])[rows]
+    touching = csr_array((np.ones(rows[-1]), below[same], rows), shape=(len(begin), len(begin)))
+    n, part = connected_components(touching, directed=False)
+    parts = np.zeros(len(starts), np.int64)
+    parts[inside] = part + 1
+    return parts, int(n)
 
 
 def _runs(indices: npt.NDArray[Any]) -> tuple[Integers, Integers]:

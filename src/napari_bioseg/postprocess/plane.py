@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,10 +11,11 @@ import numpy.typing as npt
 from napari_bioseg.core.job import Job
 from napari_bioseg.core.prediction import ClassInfo
 from napari_bioseg.postprocess.objects import resolve
-from napari_bioseg.postprocess.options import DEFAULT_THRESHOLD, DecodeOptions
+from napari_bioseg.postprocess.options import DecodeOptions
 from napari_bioseg.postprocess.parts import Pairs, Where, find_parts
+from napari_bioseg.postprocess.separate import classify_apart
 from napari_bioseg.postprocess.split import split_objects
-from napari_bioseg.postprocess.threshold import Indices, class_values, classify
+from napari_bioseg.postprocess.threshold import class_values
 
 
 def decode_plane(
@@ -34,7 +36,7 @@ def decode_plane(
     probabilities : ndarray of float16
         ``(K, Y, X)`` in 0..1.
     options : DecodeOptions
-        Without a threshold, 0.5 is taken.
+        Without a threshold, 0.5 is taken; without `separate`, no lines are drawn.
     classes : sequence of ClassInfo
         The foreground classes.
     activation : str
@@ -47,8 +49,8 @@ def decode_plane(
     ndarray of uint32
         ``(Y, X)``: class values, or instances numbered from 1.
     """
-    threshold = DEFAULT_THRESHOLD if options.threshold is None else options.threshold
-    indices, values = classify(probabilities, threshold, activation), class_values(classes)
+    options, limits = options.resolved({}), options.limits({})
+    indices, values = classify_apart(probabilities, *limits, activation), class_values(classes)
     if 0 in indices.shape or not options.needs_objects:
         return paint_classes(indices, values)
     splits = bool(options.instances and options.split)
@@ -61,7 +63,7 @@ def decode_plane(
     return labels
 
 
-def paint_classes(indices: Indices, values: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
+def paint_classes(indices: npt.NDArray[Any], values: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
     """Return the label value of each class index."""
     labels: npt.NDArray[np.uint32] = (
         np.multiply(indices, values[1], dtype=np.uint32) if len(values) == 2 else values[indices]

@@ -16,11 +16,12 @@ from napari_bioseg.core.job import Job
 from napari_bioseg.core.prediction import Prediction
 from napari_bioseg.postprocess.blocks import Collection, Grid, Index, View
 from napari_bioseg.postprocess.objects import Objects, resolve
-from napari_bioseg.postprocess.options import DEFAULT_THRESHOLD, DecodeOptions
+from napari_bioseg.postprocess.options import DecodeOptions
 from napari_bioseg.postprocess.parts import Pairs, find_parts
 from napari_bioseg.postprocess.plane import paint_classes
+from napari_bioseg.postprocess.separate import classify_apart
 from napari_bioseg.postprocess.split import split_objects
-from napari_bioseg.postprocess.threshold import Indices, class_values, classify
+from napari_bioseg.postprocess.threshold import class_values, classify
 
 if TYPE_CHECKING:
     import zarr
@@ -43,13 +44,13 @@ def decode_volume(
     instances are consecutive from 1 over the whole result, so none comes twice, also in different planes. Sizes
     of objects and of holes are those of the whole, and objects are split as wholes, so the labels do not depend on
     `block`, but for the order of the numbers. (An object whose bounding box holds more than 64 million pixels is
-    not split; the job is told.)
+    not split; the job is told.) Lines that close gaps depend on whole planes, which are in memory one at a time.
 
     Parameters
     ----------
     prediction : Prediction
     options : DecodeOptions, optional
-        Without a threshold that of the model is taken, else 0.5.
+        Without a threshold or `separate` that of the model is taken, else 0.5 and no lines.
     store : path or zarr Store, optional
         Where the labels go; by default memory, or a temporary folder if they are large.
     job : Job, optional
@@ -83,21 +84,22 @@ class _Decoder:
     def __init__(
         self, prediction: Prediction, options: DecodeOptions, labels: zarr.Array[Any], job: Job, block: int
     ) -> None:
-        self._prediction, self._options, self._labels, self._job = prediction, options, labels, job
+        self._prediction, self._labels, self._job = prediction, labels, job
+        self._options, self._limits = options.resolved(prediction.provenance), options.limits(prediction.provenance)
         self._values = class_values(prediction.classes)
-        own = prediction.provenance.get("threshold", DEFAULT_THRESHOLD)
-        self._threshold = float(own if options.threshold is None else options.threshold)
         joined = [prediction.axes.index(a) for a in prediction.model_axes]
         self._rest = [i for i in range(len(prediction.axes)) if i not in joined]
         shape, chunks = ([s[i] for i in joined] for s in (prediction.shape, labels.chunks))
         self._grid = Grid.of(shape, chunks, block)
+        self._slabs = Grid.of_planes(shape, chunks, block) if self._limits.separate else None
         self._sampling = [prediction.scale[i] for i in joined]
 
     @property
     def steps(self) -> int:
         """Blocks to be written."""
         passes = 2 if self._options.needs_objects and len(self._grid) > 1 else 1
-        return passes * len(self._grid) * prod(self._prediction.shape[i] for i in self._rest)
+        blocks = passes * len(self._grid) + (len(self._slabs) if self._slabs else 0)
+        return blocks * prod(self._prediction.shape[i] for i in self._rest)
 
     def leads(self) -> Iterator[dict[int, int]]:
         """Index along each axis that objects do not extend over."""
@@ -110,20 +112,29 @@ class _Decoder:
         probabilities = View(self._prediction.probabilities, {i + 1: n for i, n in lead.items()})
         if not len(self._grid):
             return 0
+        if self._slabs:
+            self._classify_planes(self._slabs, probabilities, out)
         if not self._options.needs_objects:
             for index in self._grid:
-                self._write(out, index, paint_classes(self._indices(probabilities, index), self._values))
+                self._write(out, index, paint_classes(self._indices(probabilities, out, index), self._values))
             return 0
         objects = self._objects(probabilities, out, first)
         if not (self._options.instances and self._options.split):
             return objects.count
         return split_objects(out, objects, self._options, first=first, sampling=self._sampling, job=self._job)
 
+    def _classify_planes(self, slabs: Grid, probabilities: View, out: View) -> None:
+        """Write class indices to `out`, so that blocks find them there that do not hold whole planes."""
+        for index in slabs:
+            slab = probabilities[(slice(None), *slabs.box(index))]
+            out[slabs.box(index)] = classify_apart(slab, *self._limits, self._prediction.activation, job=self._job)
+            self._job.step()
+
     def _objects(self, probabilities: View, out: View, first: int) -> Objects:
         collection = Collection(self._grid)
         for index in self._grid:
             parts, runs = find_parts(
-                self._indices(probabilities, index),
+                self._indices(probabilities, out, index),
                 self._grid.where(index),
                 largest_hole=self._options.fill_holes,
                 boxes=bool(self._options.split),
@@ -139,9 +150,11 @@ class _Decoder:
             self._write(out, index, objects.lookup[out[self._grid.box(index)]])
         return objects
 
-    def _indices(self, probabilities: View, index: Index) -> Indices:
-        block = probabilities[(slice(None), *self._grid.box(index))]
-        return classify(block, self._threshold, self._prediction.activation)
+    def _indices(self, probabilities: View, out: View, index: Index) -> npt.NDArray[Any]:
+        box = self._grid.box(index)
+        if self._slabs:
+            return out[box]
+        return classify(probabilities[(slice(None), *box)], self._limits.threshold, self._prediction.activation)
 
     def _write(self, out: View, index: Index, values: npt.NDArray[np.uint32]) -> None:
         out[self._grid.box(index)] = values

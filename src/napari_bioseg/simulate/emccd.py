@@ -331,7 +331,7 @@ def random_vesicles(rng: np.random.Generator, pixel_size: float = 0.1) -> Vesicl
     # A particle is seen when its photons stand out of the noise of the background beneath it.
     noise = np.sqrt(light * 4 * np.pi * (psf / pixel_size) ** 2) + 3
     return Vesicles(
-        density=log_uniform(0.3, 4),
+        density=log_uniform(0.3, 6),
         diameter=(log_uniform(0.05, 4) * psf, rng.uniform(0.1, 0.5)),
         photons=(log_uniform(7, 60) * float(noise), rng.uniform(0.05, 0.6)),
         psf=psf,
@@ -340,7 +340,7 @@ def random_vesicles(rng: np.random.Generator, pixel_size: float = 0.1) -> Vesicl
         clusters=log_uniform(0.01, 0.3),
         cluster_size=rng.uniform(2, 6),
         cluster_spread=rng.uniform(2, 5),
-        pairs=log_uniform(0.05, 1.5),
+        pairs=log_uniform(0.05, 2.5),
         pair_distance=(1.5, rng.uniform(3, 6)),
         background=light,
         gradient=rng.uniform(0, 1.2),

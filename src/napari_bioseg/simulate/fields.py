@@ -64,7 +64,9 @@ def warp(
     waves = rng.normal(0, 2 * np.pi / wavelength / np.sqrt(ndim), (modes, ndim))
     phases = rng.uniform(0, 2 * np.pi, modes)
     weights = rng.normal(0, amplitude * np.sqrt(2 / modes), (modes, ndim))
-    shift: npt.NDArray[np.float64] = np.sin(points @ waves.T + phases) @ weights
+    phase = points @ waves.T
+    phase += phases
+    shift: npt.NDArray[np.float64] = np.sin(phase, out=phase) @ weights
     return points + shift
 
 

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.core.image import Image, image_from_array
 from napari_bioseg.simulate.em import em_membranes
+from napari_bioseg.simulate.emccd import Vesicles, emccd_frames
 from napari_bioseg.simulate.phase import phase_contrast_cells
 from napari_bioseg.simulate.two_photon import Optics
 from napari_bioseg.simulate.vessels import vessel_tree
@@ -45,6 +47,16 @@ def sample(name: str) -> Image:
     if name == "cells":
         return _with_truth(name, *phase_contrast_cells((400, 512), _SEED), {"Y": 1.2, "X": 1.2})
     raise LookupError(f"no sample {name!r}; there are {', '.join(SAMPLES)}")
+
+
+def sample_vesicles() -> tuple[Image, Boxes]:
+    """Return simulated EMCCD frames (TYX, 20×192×192, 0.1 µm, 0.1 s) and the true boxes of their vesicles.
+
+    The vesicles drift from frame to frame; some touch. The same on every call.
+    """
+    vesicles = Vesicles(density=0.8, pairs=0.25, clusters=0.08, drift=0.4)
+    frames, boxes = emccd_frames((20, 192, 192), 0.1, _SEED, vesicles=vesicles)
+    return image_from_array(frames, "TYX", pixel_size={"T": 0.1, "Y": 0.1, "X": 0.1}, name="vesicles"), boxes
 
 
 def _with_truth(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -123,37 +125,43 @@ def rasterise(tubes: Tubes, shape: tuple[int, int, int], voxel_size: Triple) -> 
     far = tubes.radius[:, None] + np.array(voxel_size)
     upper = np.array(shape) * voxel_size
     near = ((tubes.points > -far) & (tubes.points < upper + far)).all(1)
-    # Points of similar radius share one set of offsets.
+    # Points of similar radius share one box of voxels around each.
     band = np.ceil(4 * np.log2(np.maximum(tubes.radius, 0.1))).astype(int)
     for b in np.unique(band[near]):
         chosen = np.flatnonzero(near & (band == b))
-        offsets = _offsets(float(tubes.radius[chosen].max()), float(height[chosen].max()), voxel_size)
-        for part in np.array_split(chosen, max(1, chosen.size * len(offsets) // 2_000_000)):
-            where, who = _inside(tubes, height, part, offsets, voxel_size, shape)
-            truth[where] = True
-            dye[where] = tubes.brightness[who]
+        half = _half_sizes(float(tubes.radius[chosen].max()), float(height[chosen].max()), voxel_size)
+        box = math.prod(2 * h + 1 for h in half)
+        for part in np.array_split(chosen, max(1, chosen.size * box // 250_000)):
+            where, who = _inside(tubes, height, part, half, voxel_size, shape)
+            truth.reshape(-1)[where] = True
+            dye.reshape(-1)[where] = tubes.brightness[who]
     return truth, dye
 
 
-def _offsets(radius: float, height: float, voxel_size: Triple) -> npt.NDArray[np.int64]:
-    half = [int(np.ceil(r / v)) + 1 for r, v in zip((height, radius, radius), voxel_size, strict=True)]
-    return np.stack(np.meshgrid(*(np.arange(-h, h + 1) for h in half), indexing="ij"), -1).reshape(-1, 3)
+def _half_sizes(radius: float, height: float, voxel_size: Triple) -> list[int]:
+    return [int(np.ceil(r / v)) + 1 for r, v in zip((height, radius, radius), voxel_size, strict=True)]
 
 
 def _inside(
     tubes: Tubes,
     height: npt.NDArray[np.float64],
     part: npt.NDArray[np.intp],
-    offsets: npt.NDArray[np.int64],
+    half: Sequence[int],
     voxel_size: Triple,
     shape: tuple[int, int, int],
-) -> tuple[tuple[npt.NDArray[np.int64], ...], npt.NDArray[np.intp]]:
-    points = tubes.points[part][:, None, :]
-    voxels = np.rint(points / voxel_size).astype(np.int64) + offsets
-    semi = np.stack([height[part], tubes.radius[part], tubes.radius[part]], -1)[:, None, :]
-    away = (voxels * voxel_size - points) / semi
-    hit = (np.einsum("poc,poc->po", away, away) <= 1) & (voxels >= 0).all(-1) & (voxels < shape).all(-1)
-    return tuple(voxels[hit].T), part[np.nonzero(hit)[0]]
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    # Voxels (flat) inside the ellipsoid around each point, and whose they are. What one axis adds to the distance is
+    # the same along the others.
+    distance, voxels = np.zeros((len(part), 1, 1, 1)), np.zeros((len(part), 1, 1, 1), np.intp)
+    for axis, semi in enumerate((height[part], tubes.radius[part], tubes.radius[part])):
+        points, spread = tubes.points[part, axis], tuple(i + 1 for i in range(3) if i != axis)
+        at = np.rint(points / voxel_size[axis]).astype(np.intp)[:, None] + np.arange(-half[axis], half[axis] + 1)
+        away = (at * voxel_size[axis] - points[:, None]) / semi[:, None]
+        away = np.where((at >= 0) & (at < shape[axis]), away * away, np.inf)
+        distance = distance + np.expand_dims(away, spread)
+        voxels = voxels * shape[axis] + np.expand_dims(at, spread)
+    hit = distance <= 1
+    return voxels[hit], part[np.nonzero(hit)[0]]
 
 
 def _spacing(density: float, plane_distance: float) -> float:

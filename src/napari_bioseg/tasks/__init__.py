@@ -1,4 +1,4 @@
-"""Tasks: semantic segmentation, and what later joins it."""
+"""Tasks: semantic segmentation, detection, and what fits each of them."""
 
 from collections.abc import Iterable
 
@@ -8,21 +8,65 @@ from napari_bioseg.tasks.base import TASKS, Decision, Task
 from napari_bioseg.tasks.losses import LOSSES, weighted_loss
 from napari_bioseg.tasks.semantic import IGNORED, map_labels
 
-__all__ = ["IGNORED", "LOSSES", "TASKS", "Decision", "Task", "check_metrics", "map_labels", "weighted_loss"]
+__all__ = [
+    "IGNORED",
+    "LOSSES",
+    "TASKS",
+    "Decision",
+    "Task",
+    "check_losses",
+    "check_metrics",
+    "default_metrics",
+    "map_labels",
+    "weighted_loss",
+]
 
 _METRICS: dict[str, tuple[str, ...]] = {"detection": tuple(detection.SCORES), "semantic": tuple(semantic.SCORES)}
+_DEFAULTS = {"detection": ("map50", "map", "f1", "count_error"), "semantic": ("dice", "iou", "pixel_accuracy")}
+_FALLING = ("count_error",)  # the less the better
+_LOSSES = {"detection": ("centres", "boxes"), "semantic": ("bce", "dice", "dice_ce", "cldice")}
 
 
-def check_metrics(task: str, names: Iterable[str]) -> None:
+def check_metrics(task: str, names: Iterable[str], *, chosen_by: bool = False) -> None:
     """Refuse metrics that a task does not know, before any work; tasks of other packages tell when they score.
+
+    Parameters
+    ----------
+    task : str
+    names : iterable of str
+    chosen_by : bool
+        Whether an epoch is chosen by them, so that more must be better.
 
     Raises
     ------
     RecipeError
         No such metric.
     """
-    known = _METRICS.get(task)
+    known = [name for name in _METRICS.get(task, ()) if not (chosen_by and name in _FALLING)]
     wrong = [name for name in names if known and name not in known]
-    if known and wrong:
-        fix = f"Choose one of: {', '.join(known)}"
-        raise RecipeError(f"metric {wrong[0]!r}", f"does not exist for {task} models", fix)
+    if wrong:
+        problem = f"does not exist for {task} models"
+        if chosen_by and wrong[0] in _FALLING:
+            problem = "cannot choose: less of it is better"
+        raise RecipeError(f"metric {wrong[0]!r}", problem, f"Choose one of: {', '.join(known)}")
+
+
+def default_metrics(task: str) -> tuple[str, ...]:
+    """Return what is reported where nobody says what; nothing for tasks of other packages."""
+    return _DEFAULTS.get(task, ())
+
+
+def check_losses(task: str, names: Iterable[str]) -> None:
+    """Refuse losses that are made for another task; `weighted_loss` tells of those that do not exist.
+
+    Raises
+    ------
+    RecipeError
+        A loss does not fit the task.
+    """
+    own = _LOSSES.get(task, ())
+    foreign = {name for losses in _LOSSES.values() for name in losses if own and name not in own}
+    wrong = [name for name in names if name in foreign]
+    if wrong:
+        fix = f"Give losses out of: {', '.join(own)}"
+        raise RecipeError(f"loss {wrong[0]!r}", f"is not for {task} models", fix)

@@ -14,10 +14,11 @@ from napari_bioseg.tasks.losses import Loss
 
 @dataclass(frozen=True)
 class Decision:
-    """How probabilities become a yes or no: the activation that made them, and the threshold."""
+    """How probabilities become a yes or no: the activation that made them, the threshold, and where gaps are closed."""
 
     activation: str = "sigmoid"
     threshold: float = 0.5
+    separate: float = 0.0
 
 
 class Task(Protocol):

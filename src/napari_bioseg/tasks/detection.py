@@ -22,6 +22,13 @@ from torch.nn import functional
 from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.core.errors import RecipeError
 from napari_bioseg.metrics import detection as metrics
+from napari_bioseg.metrics.bootstrap import (
+    Weighted,
+    weighted_count_error,
+    weighted_f1,
+    weighted_f1_integral,
+    weighted_precision,
+)
 from napari_bioseg.tasks.base import TASKS, Decision
 from napari_bioseg.tasks.losses import LOSSES, Batch, Loss
 
@@ -55,19 +62,19 @@ def encode(boxes: Boxes, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
         in 0..1.
     """
     maps = np.zeros((6, *shape), np.float32)
-    nearest = np.full(shape, np.inf)
-    offsets = np.stack(np.meshgrid((-2, -1, 0, 1, 2), (-2, -1, 0, 1, 2), indexing="ij"), axis=-1).reshape(-1, 2)
-    for centre, size in zip(boxes.centre, boxes.size, strict=True):
-        middle = np.rint(centre).astype(int)
-        for pixel in middle + offsets:
-            y, x = pixel
-            if not (0 <= y < shape[0] and 0 <= x < shape[1]):
-                continue
-            square = float(((pixel - centre) ** 2).sum())
-            maps[0, y, x] = max(maps[0, y, x], np.exp(-square / (2 * _HEAT_SIGMA**2)))
-            if np.abs(pixel - middle).max() <= 1 and square < nearest[y, x]:
-                nearest[y, x] = square
-                maps[1:, y, x] = (1, *_offset_to_unit(centre - pixel), *_side_to_unit(size))
+    around = np.stack(np.meshgrid(*(np.arange(-2, 3),) * 2, indexing="ij"), axis=-1).reshape(-1, 2)
+    pixel = (np.rint(boxes.centre).astype(int)[:, None] + around).reshape(-1, 2)
+    box = np.repeat(np.arange(len(boxes)), len(around))
+    inside = np.all((pixel >= 0) & (pixel < shape), axis=1)
+    pixel, box = pixel[inside], box[inside]
+    square = ((pixel - boxes.centre[box]) ** 2).sum(axis=1)
+    np.maximum.at(maps[0], tuple(pixel.T), np.exp(-square / (2 * _HEAT_SIGMA**2)).astype(np.float32))
+    # Written from far to near, so that each pixel tells of the nearest centre, and of the first of equally near ones.
+    near = np.flatnonzero(np.tile(np.abs(around).max(axis=1) <= 1, len(boxes))[inside])
+    near = near[np.lexsort((-box[near], -square[near]))]
+    y, x = pixel[near].T
+    offset, side = _offset_to_unit(boxes.centre[box[near]] - pixel[near]), _side_to_unit(boxes.size[box[near]])
+    maps[1:, y, x] = np.stack((np.ones(len(near)), *offset.T, *side.T))
     middles = np.rint(boxes.centre).astype(int)
     inside = np.all((middles >= 0) & (middles < shape), axis=1)
     maps[0, middles[inside, 0], middles[inside, 1]] = 1
@@ -154,12 +161,26 @@ def _corners(units: Tensor) -> Tensor:
     return torch.cat((centre - half, centre + half), dim=1)
 
 
+RADIUS = 2.0
+"""Pixels within which a centre counts as found, for ``f1``."""
+
 SCORES: dict[str, Callable[[Boxes, Boxes], float]] = {
     "map50": lambda found, truth: metrics.precision_recall(found, truth).average_precision,
     "map": metrics.mean_average_precision,
-    "f1": lambda found, truth: metrics.f1_at(found, truth, 2.0),
+    "f1": lambda found, truth: metrics.f1_at(found, truth, RADIUS),
+    "f1_integral": metrics.f1_integral,
+    "count_error": metrics.count_error,
 }
+"""Of found boxes against the true ones."""
 
+WEIGHTED: dict[str, Callable[[Boxes, Boxes], Weighted]] = {
+    "map50": lambda found, truth: weighted_precision(found, truth, (0.5,)),
+    "map": weighted_precision,
+    "f1": lambda found, truth: weighted_f1(found, truth, RADIUS),
+    "f1_integral": weighted_f1_integral,
+    "count_error": weighted_count_error,
+}
+"""The same scores with frames that count more than once, for their intervals."""
 
 RANKED = ("map50", "map")
 """Scores that go through all confidences."""
@@ -186,7 +207,7 @@ class DetectionTask:
         """
         if metric not in SCORES:
             raise RecipeError(f"metric {metric!r}", "does not exist", f"Choose one of: {', '.join(SCORES)}")
-        least = decision.threshold if metric == "f1" else 0.0
+        least = 0.0 if metric in RANKED else decision.threshold
         found = Boxes.joined(decode(probabilities[:, z], least, z=z) for z in range(probabilities.shape[1]))
         return float(SCORES[metric](found, target))
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from napari_bioseg import metrics
 from napari_bioseg.core.errors import RecipeError
-from napari_bioseg.postprocess.threshold import classify
+from napari_bioseg.postprocess.separate import classify_apart
 from napari_bioseg.tasks.base import TASKS, Decision
 from napari_bioseg.tasks.losses import Batch, Loss
 
@@ -116,7 +116,7 @@ class SemanticTask:
         known = target != IGNORED
         if not known.any():
             raise RecipeError("labels", "no pixel of them is known", "Give labels with other values than -1")
-        labels = classify(probabilities, decision.threshold, decision.activation)
+        labels = classify_apart(probabilities, decision.threshold, decision.separate, decision.activation)
         present = [int(v) for v in np.unique(target) if v > 0] or [1]
         return float(np.mean([SCORES[metric]((labels == v) & known, target == v, known) for v in present]))
 

@@ -28,7 +28,7 @@ def draw_box_patch(
         ``(Y, X)``; what lies beyond the image is mirrored, without boxes.
     options : Augmentation
     foreground : bool
-        Whether the patch must hold a box, if one is found soon.
+        Whether the patch must hold a box, if the image has one.
     generator : torch.Generator
 
     Returns
@@ -47,6 +47,9 @@ def draw_box_patch(
         boxes = _inside(sample.boxes, plane, corner, patch)
         if len(boxes):
             break
+    if foreground and not len(boxes):
+        plane, corner = _around_a_box(sample, patch, plane, corner, generator)
+        boxes = _inside(sample.boxes, plane, corner, patch)
     image = sample.image[plane][tuple(slice(c, c + s) for c, s in zip(corner, patch, strict=True))]
     missing = [(0, s - n) for s, n in zip(patch, image.shape, strict=True)]
     image = np.pad(image, missing, mode="symmetric")
@@ -55,6 +58,22 @@ def draw_box_patch(
         maps = _flip(maps, generator)
     tone = change_tone(torch.from_numpy(maps[:1].copy()), options, generator)
     return tone, torch.from_numpy(maps[1:].copy())
+
+
+def _around_a_box(
+    sample: Sample, patch: tuple[int, ...], plane: int, corner: list[int], generator: torch.Generator
+) -> tuple[int, list[int]]:
+    """Return the plane and the corner of a patch that holds a box; those given, where the image has none."""
+    if not len(sample.boxes):
+        return plane, corner
+    chosen = int(torch.randint(len(sample.boxes), (), generator=generator))
+    shift = torch.rand(2, generator=generator).tolist()
+    centre, shape = sample.boxes.centre[chosen], sample.image.shape[1:]
+    corner = [
+        min(max(round(float(c) - r * (s - 1)), 0), max(n - s, 0))
+        for c, r, s, n in zip(centre, shift, patch, shape, strict=True)
+    ]
+    return int(sample.boxes.z[chosen]), corner
 
 
 def _inside(boxes: Boxes, plane: int, corner: list[int], patch: tuple[int, ...]) -> Boxes:

@@ -2,33 +2,62 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from napari_bioseg.core.errors import RecipeError
 from napari_bioseg.models.network import Network
-from napari_bioseg.tasks import TASKS, check_metrics, weighted_loss
+from napari_bioseg.models.pixel_size import model_pixels
+from napari_bioseg.tasks import TASKS, check_losses, check_metrics, weighted_loss
+from napari_bioseg.tasks.detection import SIDES
 from napari_bioseg.training.loop import first_network
-from napari_bioseg.training.pairs import open_pair, pair_target
-from napari_bioseg.training.recipe import Recipe
+from napari_bioseg.training.open_pairs import open_box_pair, open_pair, truth_name
+from napari_bioseg.training.pairs import pair_target, pixel_sizes
+from napari_bioseg.training.recipe import Pair, Recipe
 
 
 def check_recipe(recipe: Recipe) -> None:
-    """Look at all that a training needs: names, network, files and the values of the labels.
+    """Look at all that a training needs: names, network, files and the values of the labels or the boxes.
 
     Raises
     ------
     RecipeError, UnreadableFileError, UnknownAxesError, IncompatibleImageError, ModelNotFoundError, BrokenModelError
         The first thing that is wrong.
     """
-    check_metrics(recipe.task, (recipe.select_on, *recipe.metrics))
+    check_metrics(recipe.task, recipe.metrics)
+    check_metrics(recipe.task, (recipe.select_on,), chosen_by=True)
+    check_losses(recipe.task, recipe.losses)
     weighted_loss(recipe.losses)
     for part in (*(recipe.without_fold(fold) for fold in recipe.folds), recipe):
         if "train" not in {*(p.use for p in part.pairs), *(s.use for s in part.simulated)}:
             raise RecipeError(recipe.name, "has no pair for train", "Mark some pairs with this use")
     check_network(recipe, first_network(recipe))
     for pair in recipe.pairs:
-        _, label = open_pair(recipe, pair)
-        pair_target(recipe, pair, label)
+        if recipe.task == "detection":
+            check_boxes(recipe, pair)
+        else:
+            pair_target(recipe, pair, open_pair(recipe, pair)[1])
+
+
+def check_boxes(recipe: Recipe, pair: Pair) -> None:
+    """Refuse boxes that do not lie in their image, or of which the network could tell none.
+
+    Raises
+    ------
+    RecipeError, UnreadableFileError, IncompatibleImageError
+        As said.
+    """
+    image, boxes = open_box_pair(recipe, pair)
+    factors, _ = model_pixels(recipe.input, pixel_sizes(image))
+    sides = boxes.size / factors[-2:]
+    least, largest = SIDES
+    beyond = ((sides < least) | (sides > largest)).any(axis=1)
+    if len(sides) and bool(np.all(beyond)):
+        told = f"the detector tells {least:g} to {largest:g}"
+        problem = f"has only boxes with sides of {sides.min():.3g} to {sides.max():.3g} pixels; {told}"
+        raise RecipeError(
+            truth_name(recipe, pair), problem, "Set input.pixel_size, so that images are resampled to fit"
+        )
 
 
 def check_network(recipe: Recipe, network: Network) -> None:

@@ -1,11 +1,9 @@
-"""Image/label pairs, loaded, normalised and brought to the model's pixel size."""
+"""Images with their labels or boxes, loaded, normalised and brought to the model's pixel size."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,13 +12,13 @@ from scipy import ndimage
 
 from napari_bioseg import simulate
 from napari_bioseg.core.boxes import Boxes
-from napari_bioseg.core.errors import IncompatibleImageError, RecipeError
+from napari_bioseg.core.errors import RecipeError
 from napari_bioseg.core.image import Image
-from napari_bioseg.io import open_image
 from napari_bioseg.models.card import InputSpec
 from napari_bioseg.models.normalise import apply_normalisation
 from napari_bioseg.models.pixel_size import model_pixels
 from napari_bioseg.tasks import map_labels
+from napari_bioseg.training.open_pairs import open_box_pair, open_pair, truth_name
 from napari_bioseg.training.recipe import Pair, Recipe, Simulated
 
 
@@ -63,8 +61,8 @@ def load_samples(recipe: Recipe, uses: tuple[str, ...]) -> list[Sample]:
 
     Raises
     ------
-    IncompatibleImageError
-        An image and its labels have different shapes.
+    IncompatibleImageError, UnreadableFileError
+        As for `open_pair` and `open_box_pair`.
     RecipeError
         No pair is left, or a generator does not exist.
     """
@@ -75,34 +73,6 @@ def load_samples(recipe: Recipe, uses: tuple[str, ...]) -> list[Sample]:
     return samples
 
 
-def data_root(recipe: Recipe) -> Path:
-    """Return the folder of the data: the recipe's, unless that is the default and ``BIOSEG_DATA`` is set."""
-    default = Recipe.model_fields["root"].default
-    return Path(os.environ.get("BIOSEG_DATA", recipe.root) if recipe.root == default else recipe.root)
-
-
-def open_pair(recipe: Recipe, pair: Pair) -> tuple[Image, Image]:
-    """Open an image and its labels lazily.
-
-    Raises
-    ------
-    IncompatibleImageError
-        They have different shapes, or are neither YX nor ZYX.
-    RecipeError
-        The planes do not lie in the image.
-    """
-    image, label = (open_image(data_root(recipe) / p, axes=pair.axes) for p in (pair.image, pair.label))
-    if image.shape != label.shape:
-        problem = f"has shape {image.shape}, its labels {label.shape}"
-        raise IncompatibleImageError(pair.image, problem, "Pair each image with labels of the same shape")
-    if len(image.shape) not in (2, 3):
-        raise IncompatibleImageError(pair.image, f"has axes {image.axes}", "Training takes YX and ZYX images")
-    depth = (1, *image.shape)[-3]
-    if pair.planes is not None and not 0 <= pair.planes[0] < pair.planes[1] <= depth:
-        raise RecipeError(f"planes {list(pair.planes)}", f"do not lie in the {depth} of {pair.image}", "Count from 0")
-    return image, label
-
-
 def pair_target(recipe: Recipe, pair: Pair, label: Image) -> npt.NDArray[np.int16]:
     """Return the classes ``(Z, Y, X)`` of the planes of a pair; -1 where they are not known.
 
@@ -111,14 +81,29 @@ def pair_target(recipe: Recipe, pair: Pair, label: Image) -> npt.NDArray[np.int1
     RecipeError
         The labels hold a value that is no class.
     """
-    return map_labels(_stack(label, pair), recipe.label_values, len(recipe.classes), pair.label)
+    return map_labels(_stack(label, pair), recipe.label_values, len(recipe.classes), truth_name(recipe, pair))
 
 
 def _load_pair(recipe: Recipe, pair: Pair) -> Sample:
+    if recipe.task == "detection":
+        return _load_box_pair(recipe, pair)
     image, label = open_pair(recipe, pair)
     grey, target = _stack(image, pair), pair_target(recipe, pair, label)
-    sizes = dict(zip(image.spatial_axes, image.pixel_size(), strict=True))
-    return prepare(grey, target, sizes, recipe.input, group=pair.group, use=pair.use)
+    return prepare(grey, target, pixel_sizes(image), recipe.input, group=pair.group, use=pair.use)
+
+
+def _load_box_pair(recipe: Recipe, pair: Pair) -> Sample:
+    image, boxes = open_box_pair(recipe, pair)
+    grey = _stack(image, pair)
+    # Planes of a frame; frames are normalised one by one, as the engine does it.
+    depth = {"ZYX": len(grey), "TZYX": len(grey) // image.shape[0]}.get(image.axes, 1)
+    planes = replace(boxes, frame=np.zeros_like(boxes.z), z=boxes.frame * depth + boxes.z)
+    return prepare(grey, planes, pixel_sizes(image), recipe.input, group=pair.group, use=pair.use, depth=depth)
+
+
+def pixel_sizes(image: Image) -> dict[str, float | None]:
+    """Return the pixel size along each spatial axis in µm, None where it is not known."""
+    return dict(zip(image.spatial_axes, image.pixel_size(), strict=True))
 
 
 def prepare(
@@ -129,19 +114,28 @@ def prepare(
     *,
     group: str,
     use: str,
+    depth: int | None = None,
 ) -> Sample:
-    """Normalise ``(Z, Y, X)`` grey values, and bring image and labels to the pixel size that `spec` asks for."""
-    if spec.normalisation.scope == "volume":
-        image = apply_normalisation(grey, *spec.normalisation.fit(grey))
-    else:
-        image = np.stack([apply_normalisation(plane, *spec.normalisation.fit(plane)) for plane in grey])
-    if isinstance(target, Boxes):
-        return Sample(image, target, group, use)
+    """Normalise ``(Z, Y, X)`` grey values, and bring image and truth to the pixel size that `spec` asks for.
+
+    `depth` is how many planes are a volume; all of them when None.
+    """
+    step = (depth or len(grey)) if spec.normalisation.scope == "volume" else 1
+    parts = [grey[i : i + step] for i in range(0, len(grey), step)]
+    image = np.concatenate([apply_normalisation(part, *spec.normalisation.fit(part)) for part in parts])
     factors, _ = model_pixels(spec, pixel_size)
     zoom = [1.0] * (3 - len(factors)) + [1 / f for f in factors]
     if any(z != 1 for z in zoom):
-        image, target = _resize(image, zoom), _resize_target(target, zoom)
+        small = _resize(image, zoom)
+        target = _scaled(target, image, small) if isinstance(target, Boxes) else _resize_target(target, zoom)
+        image = small
     return Sample(image, target, group, use)
+
+
+def _scaled(boxes: Boxes, before: npt.NDArray[Any], after: npt.NDArray[Any]) -> Boxes:
+    # Sides are whole numbers of pixels, so that the factor is not exactly the one that was asked for.
+    factor = np.divide(after.shape[1:], before.shape[1:])
+    return replace(boxes, centre=(boxes.centre + 0.5) * factor - 0.5, size=boxes.size * factor)
 
 
 def _resize(image: npt.NDArray[np.float32], zoom: list[float]) -> npt.NDArray[np.float32]:
@@ -159,8 +153,10 @@ def _resize_target(target: npt.NDArray[np.int16], zoom: list[float]) -> npt.NDAr
 
 
 def _stack(image: Image, pair: Pair) -> npt.NDArray[Any]:
-    data = image.data if image.data.ndim == 3 else image.data[None]
-    return np.asarray(data if pair.planes is None else data[slice(*pair.planes)])
+    """Return the planes of a pair, those of all frames one after the other."""
+    data = image.data if image.data.ndim > 2 else image.data[None]
+    chosen = data if pair.planes is None else data[..., slice(*pair.planes), :, :]
+    return np.asarray(chosen).reshape(-1, *image.shape[-2:])
 
 
 def simulate_samples(recipe: Recipe, spec: Simulated) -> list[Sample]:
@@ -169,12 +165,16 @@ def simulate_samples(recipe: Recipe, spec: Simulated) -> list[Sample]:
     Raises
     ------
     RecipeError
-        No such generator, or it does not take these arguments.
+        No such generator, it does not take these arguments, or what it makes is not what the task learns from.
     """
-    # Made at the model's own pixel size, so nothing is resized.
-    return [
-        prepare(grey, truth, {}, recipe.input, group=spec.group, use=spec.use) for grey, truth in simulate_pairs(spec)
-    ]
+    samples = []
+    for grey, truth in simulate_pairs(spec):
+        if isinstance(truth, Boxes) != (recipe.task == "detection"):
+            problem = f"does not make what {recipe.task} models learn from"
+            raise RecipeError(f"generator {spec.generator!r}", problem, "Choose another, or change the task")
+        # Made at the model's own pixel size, so nothing is resampled.
+        samples.append(prepare(grey, truth, {}, recipe.input, group=spec.group, use=spec.use))
+    return samples
 
 
 def simulate_pairs(spec: Simulated) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[np.int16] | Boxes]]:

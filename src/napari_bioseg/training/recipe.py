@@ -15,13 +15,16 @@ from napari_bioseg.models.card import NAME, ArchitectureSpec, InputSpec, OutputS
 
 
 class Pair(Options):
-    """One image with its labels."""
+    """One image with its labels, or in a recipe for detection with its boxes."""
 
     image: str = Field(description="File, relative to root")
-    label: str = Field(description="Label file of the same shape")
+    label: str | None = Field(None, description="Label file of the same shape")
+    boxes: str | None = Field(None, description="Boxes for detection: our CSV, YOLO text or COCO JSON")
     axes: str | None = Field(None, description="Axes, where the files do not say them")
     group: str = Field(description="What must stay on one side of a split: animal, volume, well")
-    planes: tuple[int, int] | None = Field(None, description="First and last (excluded) plane along Z")
+    planes: tuple[int, int] | None = Field(
+        None, description="First and last (excluded) plane along Z, or along T where there is no Z"
+    )
     use: Literal["train", "val", "test"] = "train"
 
 

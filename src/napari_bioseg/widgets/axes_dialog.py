@@ -31,6 +31,12 @@ QToolButton:checked { border-color: rgb(90, 141, 238); background: rgba(90, 141,
 """
 
 
+LETTERS = (
+    "Axes in the order of the file, if none of the pictures fits: T time, C channels, Z Y X space, S colour samples, "
+    "R positions"
+)
+
+
 class AxesDialog(QDialog):
     """Choice of axes.
 
@@ -41,9 +47,18 @@ class AxesDialog(QDialog):
     folder : Path, optional
         Offered to be remembered for.
     parent : QWidget, optional
+    current : str, optional
+        The answer of before, chosen at first; by default the likeliest.
     """
 
-    def __init__(self, error: UnknownAxesError, folder: Path | None = None, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        error: UnknownAxesError,
+        folder: Path | None = None,
+        parent: QWidget | None = None,
+        *,
+        current: str | None = None,
+    ) -> None:
         super().__init__(parent)
         self.setWindowTitle("What are the dimensions?")
         self._ndim = len(error.shape)
@@ -55,7 +70,7 @@ class AxesDialog(QDialog):
         self.title.setWordWrap(True)
         self.other = QLineEdit()
         self.other.setPlaceholderText(f"other: {self._ndim} of the letters R T C Z Y X S")
-        self.other.setToolTip("Axes in the order of the file, if none of the pictures fits, e.g. CZYX")
+        self.other.setToolTip(LETTERS)
         self.other.textEdited.connect(self._typed)
         self.problem = QLabel("")
         self.problem.setWordWrap(True)
@@ -70,7 +85,9 @@ class AxesDialog(QDialog):
         layout.addLayout(self._choices(error.choices))
         for widget in (self.other, self.problem, self.remember, self.box):
             layout.addWidget(widget)
-        self.remember.setVisible(folder is not None)  # not before it has a parent: it would be a window
+        self.problem.setVisible(False)  # not before it has a parent: it would be a window
+        self.remember.setVisible(folder is not None)
+        self._choose(current)
 
     @property
     def axes(self) -> str:
@@ -97,6 +114,14 @@ class AxesDialog(QDialog):
             row.addWidget(button)
         return row
 
+    def _choose(self, axes: str | None) -> None:
+        pictured = [b for b in self._buttons.buttons() if b.property("axes") == axes]
+        for button in pictured:
+            button.setChecked(True)
+        if axes and not pictured:
+            self.other.setText(axes)
+            self._typed(axes)
+
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt names it
         """Draw the pictures in the colour of the theme, which is known only now."""
         super().showEvent(event)
@@ -106,20 +131,27 @@ class AxesDialog(QDialog):
     def _typed(self, text: str) -> None:
         for button in self._buttons.buttons():
             button.setEnabled(not text.strip())
-        self.problem.clear()
+        self._tell("")
+
+    def _tell(self, problem: str) -> None:
+        self.problem.setText(problem)
+        self.problem.setVisible(bool(problem))
+        self.adjustSize()  # a dialog does not grow by itself, and its parts would overlap
 
     def _accept(self) -> None:
         try:
-            parse_axes(self.axes, self._ndim, "These")
+            parse_axes(self.axes, self._ndim, "")
         except UnknownAxesError as error:
-            self.problem.setText(str(error))
+            self._tell(f"{error.problem[0].upper()}{error.problem[1:]}. {error.fix}.")
             return
         self.accept()
 
 
-def ask_axes(error: UnknownAxesError, folder: Path | None, parent: QWidget | None = None) -> tuple[str, bool] | None:
+def ask_axes(
+    error: UnknownAxesError, folder: Path | None, parent: QWidget | None = None, *, current: str | None = None
+) -> tuple[str, bool] | None:
     """Show the dialog; return the axes and whether to remember them, or None when it was cancelled."""
-    dialog = AxesDialog(error, folder, parent)
+    dialog = AxesDialog(error, folder, parent, current=current)
     try:
         if dialog.exec() != QDialog.DialogCode.Accepted:
             return None

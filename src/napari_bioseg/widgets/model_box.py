@@ -12,12 +12,19 @@ from napari_bioseg.plugin.facts import describe_card, describe_card_briefly, des
 
 
 class ModelBox(QWidget):
-    """Combo of the zoo's models, and the card of the chosen one in a few lines."""
+    """Combo of the zoo's models, and the card of the chosen one in a few lines.
+
+    Parameters
+    ----------
+    task : str
+        What the model is wanted for, as `refusal` names it.
+    """
 
     changed = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, *, task: str = "semantic") -> None:
         super().__init__(parent)
+        self._task = task
         self._cards: tuple[Card, ...] = ()
         self._none = "Looking for models…"
         self._image: Image | None = None
@@ -69,7 +76,7 @@ class ModelBox(QWidget):
         self._describe()
 
     def _refusal(self, card: Card) -> str | None:
-        return None if self._image is None else refusal(card, self._image)
+        return None if self._image is None else refusal(card, self._image, task=self._task)
 
     def _refill(self) -> None:
         current = self.combo.currentText() and self._cards and self.combo.currentData()

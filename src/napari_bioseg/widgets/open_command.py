@@ -13,6 +13,7 @@ from napari_bioseg.core.job import Job
 from napari_bioseg.plugin.images import from_our_reader, source_of
 from napari_bioseg.plugin.layers import LayerData
 from napari_bioseg.plugin.reader import read_layers
+from napari_bioseg.widgets.front import front_window
 from napari_bioseg.widgets.reading import ask_in_window
 from napari_bioseg.widgets.worker import Task
 
@@ -24,13 +25,13 @@ FILTER = (
 
 def open_file(napari_viewer: napari.Viewer) -> None:
     """Choose files and open them."""
-    names, _ = QFileDialog.getOpenFileNames(QApplication.activeWindow(), "Open image", "", FILTER)
+    names, _ = QFileDialog.getOpenFileNames(front_window(), "Open image", "", FILTER)
     open_paths(napari_viewer, [Path(name) for name in names])
 
 
 def open_folder(napari_viewer: napari.Viewer) -> None:
     """Choose a folder of planes or an OME-Zarr and open it."""
-    name = QFileDialog.getExistingDirectory(QApplication.activeWindow(), "Open folder of planes, or OME-Zarr")
+    name = QFileDialog.getExistingDirectory(front_window(), "Open folder of planes, or OME-Zarr")
     if name:
         open_path(napari_viewer, Path(name))
 
@@ -100,4 +101,4 @@ def add_layers(viewer: Any, layers: list[LayerData]) -> None:
 
 def owner() -> Any:
     """Return what a task that belongs to no panel ends with: the window, or else the application."""
-    return QApplication.activeWindow() or QApplication.instance()
+    return front_window() or QApplication.instance()

@@ -6,12 +6,13 @@ from typing import Any
 
 import napari
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication, QProgressDialog
+from qtpy.QtWidgets import QProgressDialog
 
 from napari_bioseg.core.errors import Cancelled
 from napari_bioseg.core.job import Progress
 from napari_bioseg.io import PUBLIC_IMAGES, PublicImage, open_public_image
 from napari_bioseg.plugin.layers import image_layers
+from napari_bioseg.widgets.front import front_window
 from napari_bioseg.widgets.open_command import add_layers, owner
 from napari_bioseg.widgets.worker import Task
 
@@ -29,18 +30,18 @@ def download(viewer: napari.Viewer, public: PublicImage) -> Task:
     viewer : napari.Viewer
     public : PublicImage
     """
-    dialog = QProgressDialog(f"Downloading {public.title}", "Cancel", 0, 0, QApplication.activeWindow())
+    origin = f"{public.source}\nLicence: {public.licence}"
+    dialog = QProgressDialog(f"Downloading {public.title}\n{origin}", "Cancel", 0, 0, front_window())
     dialog.setWindowTitle("BioSeg sample")
-    dialog.setToolTip(f"{public.source}. Licence: {public.licence}")
     dialog.setWindowModality(Qt.WindowModality.NonModal)
-    dialog.setMinimumWidth(420)
+    dialog.setMinimumWidth(520)
     dialog.setAutoReset(False)
     task = Task(lambda job: image_layers(open_public_image(public, job=job)), owner(), expected=(Cancelled,))
 
     def progress(now: Progress) -> None:
         dialog.setMaximum(now.total)
         dialog.setValue(now.done)
-        dialog.setLabelText(f"{now}\n{public.source}\nLicence: {public.licence}")
+        dialog.setLabelText(f"{now}\n{origin}")
 
     def end(*_: Any) -> None:
         dialog.close()

@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from napari_bioseg.core.errors import UnknownAxesError, UnwritableFileError
+from napari_bioseg.plugin.box_files import holds_boxes, read_box_layers
 from napari_bioseg.plugin.layers import LayerData
 from napari_bioseg.plugin.reader import can_read, read_layers
-from napari_bioseg.plugin.settings import remember_axes
+from napari_bioseg.plugin.settings import remember_axes, remembered_axes
 
 Paths = str | Sequence[str]
 NOTHING: list[LayerData] = [(None,)]  # type: ignore[list-item] # napari's sign that there is nothing to add
@@ -15,11 +16,11 @@ NOTHING: list[LayerData] = [(None,)]  # type: ignore[list-item] # napari's sign 
 def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
     """Return a reader when every path is of a kind we read, else None."""
     paths = [path] if isinstance(path, str) else list(path)
-    return read if paths and all(can_read(p) for p in paths) else None
+    return read if paths and all(can_read(p) or holds_boxes(p) for p in paths) else None
 
 
 def read(path: Paths) -> list[LayerData]:
-    """Open files or folders as layers.
+    """Open files or folders as layers; a CSV of boxes as a Shapes layer.
 
     Raises
     ------
@@ -27,22 +28,22 @@ def read(path: Paths) -> list[LayerData]:
         As for `napari_bioseg.open_image`.
     """
     paths = [path] if isinstance(path, str) else list(path)
-    if not _has_window():
-        return [layer for p in paths for layer in read_layers(p)]
+    ask = ask_in_window if _has_window() else None
     try:
-        return [layer for p in paths for layer in read_layers(p, ask_in_window)]
+        return [layer for p in paths for layer in (read_box_layers(p) if holds_boxes(p) else read_layers(p, ask))]
     except UnknownAxesError:
+        if ask is None:
+            raise
         return NOTHING  # the user was asked and closed the dialog
 
 
 def ask_in_window(source: Path, error: UnknownAxesError) -> str | None:
     """Ask with a dialog; remember the answer for the folder when the user wants it."""
-    from qtpy.QtWidgets import QApplication
-
     from napari_bioseg.widgets.axes_dialog import ask_axes
+    from napari_bioseg.widgets.front import front_window
     from napari_bioseg.widgets.worker import show_problem
 
-    answer = ask_axes(error, source.parent, QApplication.activeWindow())
+    answer = ask_axes(error, source.parent, front_window(), current=remembered_axes(source, len(error.shape)))
     if answer is None:
         return None
     axes, remember = answer

@@ -1,33 +1,29 @@
 """The panel "Segment": image, model, where, go; then tune, save, or take it to the command line."""
 
-import logging
 from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import napari
-from qtpy.QtCore import QEvent, Signal
-from qtpy.QtWidgets import QApplication, QFileDialog, QVBoxLayout, QWidget
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
 
-from napari_bioseg.core.errors import BiosegError, Cancelled, IncompatibleImageError, RecipeError, UnwritableFileError
+from napari_bioseg.core.errors import BiosegError, IncompatibleImageError
 from napari_bioseg.core.job import Job, Progress
-from napari_bioseg.models import Card
 from napari_bioseg.plugin.command import command_line
 from napari_bioseg.plugin.images import check_like_file, source_of
 from napari_bioseg.plugin.result import Request, Result, decode_again, run, save_result
 from napari_bioseg.plugin.session import is_edited, make_request, result_of, show
-from napari_bioseg.plugin.settings import change_settings, load_settings, settings_file
+from napari_bioseg.plugin.settings import load_settings
 from napari_bioseg.widgets.connections import Connections
+from napari_bioseg.widgets.model_panel import ModelPanel
 from napari_bioseg.widgets.segment_view import SegmentView
 from napari_bioseg.widgets.shortcuts import bind
 from napari_bioseg.widgets.strokes import after_stroke
 from napari_bioseg.widgets.tuner import Tuner
-from napari_bioseg.widgets.warm_up import load_engine, read_zoo
-from napari_bioseg.widgets.worker import Task, show_problem
+from napari_bioseg.widgets.worker import show_problem
 from napari_bioseg.workflows.options import SegmentOptions
-
-log = logging.getLogger("napari_bioseg")
 
 SAVE_FILTERS = {
     "OME-Zarr, image and labels (*.ome.zarr)": ".ome.zarr",
@@ -35,10 +31,9 @@ SAVE_FILTERS = {
     "TIFF, labels (*.tif)": ".tif",
 }
 ENDING = ".ome.zarr"
-NOT_REMEMBERED = {"region", "channel"}
 
 
-class SegmentPanel(QWidget):
+class SegmentPanel(ModelPanel):
     """What the buttons of `SegmentView` do.
 
     Parameters
@@ -47,38 +42,20 @@ class SegmentPanel(QWidget):
         Given by napari.
     """
 
+    options = SegmentOptions
+    remembered_as = "segment"
+
     shown = Signal(object)  # the Labels layer of a prediction that has arrived
     saved = Signal(object)  # list of paths
 
     def __init__(self, napari_viewer: napari.Viewer, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._viewer = napari_viewer
-        self._task: Task | None = None
-        self.warm = False  # whether the engine is loaded
-        self.view = view = SegmentView(napari_viewer)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(view)
+        super().__init__(napari_viewer, SegmentView(napari_viewer), parent)
         self.tuner = Tuner(napari_viewer, self)
         self._connect()
-        self._restore()
+        self.restore()
         self._resample_changed()
         self._image_changed()
-        zoo = Task(read_zoo, self)
-        zoo.succeeded.connect(view.model.set_models)
-        zoo.finished.connect(self._warm)
-        zoo.start()
-
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt names it
-        """End with the dock: napari takes a closed panel out of its dock and would leave it running, unseen."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self.deleteLater()
-
-    @property
-    def running(self) -> bool:
-        """Whether a prediction or a save is under way."""
-        return self._task is not None
+        self.look_for_models()
 
     def preview(self) -> None:
         """Segment the visible region of the current plane."""
@@ -103,15 +80,10 @@ class SegmentPanel(QWidget):
         BiosegError
             Something is missing or wrong; the message says what.
         """
-        layer, card, view = self.view.image.layer, self.view.model.card(), self.view
-        if layer is None:
-            raise IncompatibleImageError("image", "none is open", "Open one first")
-        if card is None:
-            raise IncompatibleImageError(
-                layer.name, "no model is chosen that takes it", "Choose another image or model"
-            )
+        layer, card = self.chosen()
+        view, options = self.view, SegmentOptions.checked(self.values(card), "options of segment")
         return make_request(
-            self._viewer, layer, card, self._options(card),
+            self._viewer, layer, card, options,
             area=view.where.area, current=view.where.current, shapes=view.where.shapes(), preview=preview,
         )  # fmt: skip
 
@@ -135,7 +107,7 @@ class SegmentPanel(QWidget):
             settled = result if pending is None or edited else decode_again(result, pending, job)
             return save_result(settled, out, labels if settled is result else settled.labels, edited=edited, job=job)
 
-        self._start(work, f"Saving {out.name}", partial(self._saved, result.done))
+        self.start(work, f"Saving {out.name}", partial(self._saved, result.done))
 
     def copy_command(self) -> None:
         """Put the command line that does what Segment does on the clipboard."""
@@ -162,6 +134,14 @@ class SegmentPanel(QWidget):
         check_like_file(self.view.image.layer)
         return command_line(source, request.options, _out_beside(source), origin)
 
+    def update_buttons(self) -> None:
+        """Enable what can be pressed now."""
+        ready = not self.running and self.view.image.image() is not None and self.view.model.card() is not None
+        self.view.preview_button.setEnabled(ready)
+        self.view.segment_button.setEnabled(ready)
+        self.view.copy_button.setEnabled(ready)
+        self.view.save_button.setEnabled(not self.running and self.tuner.layer is not None)
+
     def _connect(self) -> None:
         view = self.view
         view.image.changed.connect(self._image_changed)
@@ -181,31 +161,6 @@ class SegmentPanel(QWidget):
         self._connections.add(self._viewer.layers.events.removed, self._layer_removed)
         bind(self._viewer, self, {"preview": self.preview, "segment": self.segment, "cancel": self.cancel})
 
-    def _restore(self) -> None:
-        remembered = {k: v for k, v in load_settings().segment.items() if k in SegmentOptions.model_fields}
-        try:
-            SegmentOptions.checked({"model": "any", **remembered}, str(settings_file()))
-        except RecipeError as error:
-            show_problem(error)
-            return
-        self.view.model.prefer(remembered.get("model"))
-        for form in self.view.forms:
-            form.set_values(remembered)
-
-    def _warm(self) -> None:
-        engine = Task(load_engine, self)
-        engine.finished.connect(self._warmed)
-        engine.start()
-
-    def _warmed(self) -> None:
-        self.warm = True
-
-    def _options(self, card: Card) -> SegmentOptions:
-        values: dict[str, Any] = {"model": card.name}
-        for form in self.view.forms:
-            values |= form.values()
-        return SegmentOptions.checked(values, "options of segment")
-
     def _predict(self, *, preview: bool) -> None:
         if self.running:
             return
@@ -214,26 +169,14 @@ class SegmentPanel(QWidget):
         except BiosegError as error:
             show_problem(error)
             return
-        _remember(request.options.model_dump(mode="json", exclude=NOT_REMEMBERED))
+        self.remember(request.options.model_dump(mode="json"))
         self.tuner.finish()
         words = f"{'Preview' if preview else 'Segment'}: {request.name}"
-        self._start(partial(run, request), words, self._arrived)
+        self.start(partial(run, request), words, self._arrived)
 
-    def _start(self, work: Any, words: str, then: Any) -> None:
-        self._task = task = Task(work, self, expected=(Cancelled,))
-        task.progressed.connect(self.view.progress.show_progress)
-        task.succeeded.connect(then)
-        task.failed.connect(self._failed)
-        task.finished.connect(self._over)
-        self.view.progress.busy(words)
-        self.view.say([])
-        self._update_buttons()
-        task.start()
-
-    def _over(self) -> None:
-        self._task = None
+    def ended(self) -> None:
+        """Show that no job runs, or that labels are being tuned."""
         self._tuning(self.tuner.at_work)
-        self._update_buttons()
 
     def _arrived(self, result: Result) -> None:
         after_stroke(self._viewer, self, partial(self._show, result))
@@ -244,15 +187,11 @@ class SegmentPanel(QWidget):
         self.tuner.watch(layer)
         cut = () if result.done else ("Cancelled: labels are there for the part that was done.",)
         self.view.say([*cut, *result.notes])
-        self._update_buttons()
+        self.update_buttons()
         self.shown.emit(layer)
         wanted = self._retuned(result)
         if wanted != result.segmentation.options:  # a slider was moved meanwhile
             self.tuner.retune(wanted)
-
-    def _failed(self, error: Exception) -> None:
-        if isinstance(error, Cancelled):
-            self.view.say([str(error)])
 
     def _saved(self, done: bool, paths: list[Path]) -> None:
         cut = "" if done else "; incomplete, since the segmentation was cancelled"
@@ -271,9 +210,7 @@ class SegmentPanel(QWidget):
 
     def _retuned(self, result: Result) -> SegmentOptions:
         values = {**result.segmentation.options.model_dump(), **self.view.labels_form.values()}
-        if values["threshold"] is None:
-            values["threshold"] = result.model.card.output.threshold
-        return SegmentOptions.checked(values, "options of segment")
+        return SegmentOptions.checked(values, "options of segment").resolved(result.model.card.output.model_dump())
 
     def _image_changed(self) -> None:
         image = self.view.image.image()
@@ -284,8 +221,8 @@ class SegmentPanel(QWidget):
         card, image = self.view.model.card(), self.view.image.image()
         self.view.where.set_stack(image.axes if image is not None else "", card)
         if card is not None:
-            self.view.show_threshold(card.output.threshold)
-        self._update_buttons()
+            self.view.show_own(card.output)
+        self.update_buttons()
 
     def _resample_changed(self, _name: str = "") -> None:
         self.view.model.set_resample(bool(self.view.resample_form.values()["resample"]))
@@ -294,12 +231,12 @@ class SegmentPanel(QWidget):
         layer = self._viewer.layers.selection.active
         if layer is not None and result_of(layer) is not None:
             self.tuner.watch(layer)
-            self._update_buttons()
+            self.update_buttons()
 
     def _layer_removed(self, _event: Any = None) -> None:
         if self.tuner.layer is not None and self.tuner.layer not in self._viewer.layers:
             self.tuner.forget()
-        self._update_buttons()
+        self.update_buttons()
 
     def _tuning(self, on: bool) -> None:
         if not self.running:
@@ -313,22 +250,8 @@ class SegmentPanel(QWidget):
             self.view.progress.show_progress(progress)
 
     def _settled(self, _layer: Any) -> None:
-        _remember({**load_settings().segment, **self.view.labels_form.values()})
-        self._update_buttons()
-
-    def _update_buttons(self) -> None:
-        ready = not self.running and self.view.image.image() is not None and self.view.model.card() is not None
-        self.view.preview_button.setEnabled(ready)
-        self.view.segment_button.setEnabled(ready)
-        self.view.copy_button.setEnabled(ready)
-        self.view.save_button.setEnabled(not self.running and self.tuner.layer is not None)
-
-
-def _remember(options: dict[str, Any]) -> None:
-    try:
-        change_settings(segment=options)
-    except UnwritableFileError as error:  # not worth a notification at each click: nothing is lost but convenience
-        log.warning("%s; the choices are not remembered", error)
+        self.remember({**load_settings().segment, **self.view.labels_form.values()})
+        self.update_buttons()
 
 
 def _free(out: Path) -> Path:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_bioseg.inference.options import PredictOptions
-from napari_bioseg.postprocess.options import DecodeOptions
+from napari_bioseg.models.card import OutputSpec
+from napari_bioseg.postprocess.options import DecodeOptions, Limits
+from napari_bioseg.widgets import building
 from napari_bioseg.widgets.controls import Slider
 from napari_bioseg.widgets.image_box import ImageBox
 from napari_bioseg.widgets.model_box import ModelBox
@@ -21,6 +22,7 @@ from napari_bioseg.widgets.where_box import WhereBox
 BESIDE_MODEL = ("resample",)
 ELSEWHERE = {"channel", *BESIDE_MODEL}  # the layer combo says the channel
 WORDS = {
+    "separate": "Close gaps",
     "min_size": "Min. size (px)",
     "fill_holes": "Fill holes (px)",
     "split": "Split touching",
@@ -29,8 +31,6 @@ WORDS = {
     "tile": "Tile edge",
     "precision": "Precision",
 }
-
-Part: TypeAlias = QWidget | QHBoxLayout
 
 
 class SegmentView(QWidget):
@@ -51,108 +51,64 @@ class SegmentView(QWidget):
         self.engine_form = OptionsForm(PredictOptions, engine, WORDS)
         self.resample_form = OptionsForm(PredictOptions, BESIDE_MODEL, WORDS)
         self.progress = ProgressRow()
-        self.notes = QLabel()
+        self.notes = building.notes()
         self._make_buttons()
-        self.scroll = _scroll(self._controls())
+        self.scroll = building.scroll(self._controls())
         # As tall as its dock; napari would fill the rest with empty space otherwise.
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.addWidget(self.scroll, 1)
         for part in self._footer():
-            _add(layout, part)
+            building.add(layout, part)
 
     @property
     def forms(self) -> tuple[OptionsForm, ...]:
         """All forms of options."""
         return self.labels_form, self.resample_form, self.engine_form
 
-    def show_threshold(self, value: float) -> None:
-        """Show the model's own threshold while the user has set none."""
-        control = self.labels_form.controls["threshold"]
-        if isinstance(control, Slider):
-            control.set_fallback(value)
+    def show_own(self, output: OutputSpec) -> None:
+        """Show the model's own values while the user has set none."""
+        for name in Limits._fields:
+            control = self.labels_form.controls[name]
+            if isinstance(control, Slider):
+                control.set_fallback(getattr(output, name))
 
     def say(self, lines: list[str]) -> None:
         """Show what the user should know, one line each."""
         self.notes.setText("\n".join(lines))
         self.notes.setVisible(bool(lines))
 
-    def _controls(self) -> list[Part]:
+    def _controls(self) -> list[building.Part]:
         engine = QCollapsible("Engine")
         engine.setToolTip("How the network is run")
         engine.addWidget(self.engine_form)
         return [
-            _title("Image"), self.image,
-            _title("Model"), self.model, self.resample_form,
-            _title("Where"), self.where,
-            _title("Labels, tuned live"), self.labels_form,
+            building.title("Image"), self.image,
+            building.title("Model"), self.model, self.resample_form,
+            building.title("Where"), self.where,
+            building.title("Labels, tuned live"), self.labels_form,
             engine,
         ]  # fmt: skip
 
-    def _footer(self) -> list[Part]:
+    def _footer(self) -> list[building.Part]:
         return [
-            _row(self.preview_button, self.segment_button),
+            building.row(self.preview_button, self.segment_button),
             self.progress,
             self.notes,
-            _row(self.save_button, self.copy_button),
+            building.row(self.save_button, self.copy_button),
         ]
 
     def _make_buttons(self) -> None:
-        self.preview_button = _button(
+        self.preview_button = building.button(
             f"Preview ({KEYS['preview']})", "Segment what is visible of the current plane, as a look before the whole"
         )
-        self.segment_button = _button(
+        self.segment_button = building.button(
             f"Segment ({KEYS['segment']})", f"Segment the region chosen above; {KEYS['cancel']} cancels"
         )
-        self.save_button = _button(
+        self.save_button = building.button(
             "Save…", "Save the labels with scale and provenance, or image and labels as OME-Zarr"
         )
-        self.copy_button = _button(
+        self.copy_button = building.button(
             "Copy as command", "Copy the 'bioseg segment' line that does the same without a window"
         )
-        self.notes.setWordWrap(True)
-        self.notes.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.notes.setVisible(False)
-
-
-def _scroll(parts: list[Part]) -> QScrollArea:
-    body = QWidget()
-    layout = QVBoxLayout(body)
-    layout.setContentsMargins(0, 0, 4, 0)
-    layout.setSpacing(5)
-    for part in parts:
-        _add(layout, part)
-    layout.addStretch(1)
-    area = QScrollArea()
-    area.setWidget(body)
-    area.setWidgetResizable(True)
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    # Never cut on the right: as wide as the widest row, beside a vertical scroll bar when the window is low.
-    area.setMinimumWidth(max(300, body.minimumSizeHint().width() + area.verticalScrollBar().sizeHint().width()))
-    return area
-
-
-def _add(layout: QVBoxLayout, part: Part) -> None:
-    if isinstance(part, QWidget):
-        layout.addWidget(part)
-    else:
-        layout.addLayout(part)
-
-
-def _title(words: str) -> QLabel:
-    return QLabel(f"<b>{words}</b>")
-
-
-def _button(words: str, tip: str) -> QPushButton:
-    button = QPushButton(words)
-    button.setToolTip(tip)
-    return button
-
-
-def _row(*widgets: QWidget) -> QHBoxLayout:
-    row = QHBoxLayout()
-    for widget in widgets:
-        row.addWidget(widget, 1)
-    return row

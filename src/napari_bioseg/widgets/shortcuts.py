@@ -1,4 +1,4 @@
-"""Keyboard shortcuts of the panel, bound on the viewer while it is open."""
+"""Keyboard shortcuts of the panels, bound on the viewer while they are open."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from typing import Any
 from qtpy.QtWidgets import QWidget
 
 # napari has no function keys of its own, and Alt with a letter opens a menu.
-KEYS = {"preview": "F8", "segment": "F9", "cancel": "Shift+F9"}
+KEYS = {
+    "preview": "F8",
+    "segment": "F9",
+    "cancel": "Shift+F9",
+    "detect": "F6",
+    "cancel_detect": "Shift+F6",
+    "check_frame": "F7",
+}
 
 
 def bind(viewer: Any, widget: QWidget, actions: Mapping[str, Callable[[], None]]) -> None:

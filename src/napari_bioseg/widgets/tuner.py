@@ -1,6 +1,7 @@
 """Live re-tuning: the plane on screen at once, the whole volume after it, the network never.
 
-Cutting touching objects takes longer than a frame: while a slider moves they are shown uncut, once it rests cut.
+Cutting objects, at waists or along lines, takes longer than a frame: while a slider moves they are shown uncut, once
+it rests cut.
 """
 
 from __future__ import annotations
@@ -238,4 +239,4 @@ def _put_back(layer: Any, source: Result | None, before: Planes) -> None:
 
 
 def _uncut(options: SegmentOptions) -> SegmentOptions:
-    return options.model_copy(update={"split": 0.0})
+    return options.model_copy(update={"split": 0.0, "separate": 0.0})

@@ -8,6 +8,8 @@ from napari.layers import Shapes
 from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_bioseg.models import Card
+from napari_bioseg.plugin.box_layer import state_of
+from napari_bioseg.plugin.images import same_layer
 from napari_bioseg.plugin.places import Area
 
 AREAS: tuple[tuple[str, Area, str], ...] = (
@@ -15,7 +17,7 @@ AREAS: tuple[tuple[str, Area, str], ...] = (
     ("Visible region", "visible", "What the canvas shows now"),
     ("Drawn rectangle", "drawn", "The selected, or last, shape of the Shapes layer"),
 )
-SHAPES_NAME = "region to segment"
+SHAPES_NAME = "region"
 
 
 class WhereBox(QWidget):
@@ -24,14 +26,17 @@ class WhereBox(QWidget):
     Parameters
     ----------
     viewer : napari.Viewer
+    verb : str
+        What is done there, as on the button.
     """
 
-    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+    def __init__(self, viewer: Any, parent: QWidget | None = None, *, verb: str = "Segment") -> None:
         super().__init__(parent)
+        self._verb = verb
         self._viewer = viewer
         self.area_combo = QComboBox()
         self.area_combo.setAccessibleName("Area")
-        self.area_combo.setToolTip("Part of each plane that Segment works on (the option 'region')")
+        self.area_combo.setToolTip(f"Part of each plane that {verb} works on (the option 'region')")
         for words, area, tip in AREAS:
             self.area_combo.addItem(words, area)
             self.area_combo.setItemData(self.area_combo.count() - 1, tip, 3)  # Qt.ToolTipRole
@@ -59,11 +64,11 @@ class WhereBox(QWidget):
         return self.current_check.isEnabled() and self.current_check.isChecked()
 
     def shapes(self) -> Any:
-        """Return the Shapes layer that counts: the active one, else the last; None when there is none."""
+        """Return the Shapes layer that counts: the active one, else the last, detected boxes aside; None for none."""
         active = self._viewer.layers.selection.active
-        if isinstance(active, Shapes):
+        found = [v for v in self._viewer.layers if isinstance(v, Shapes) and state_of(v) is None]
+        if any(same_layer(active, v) for v in found):
             return active
-        found = [layer for layer in self._viewer.layers if isinstance(layer, Shapes)]
         return found[-1] if found else None
 
     def set_stack(self, axes: str, card: Card | None) -> None:
@@ -83,7 +88,9 @@ class WhereBox(QWidget):
         self.current_check.setText("Current volume only" if volume else "Current plane only")
         what = "volume at the current time" if volume else "plane on screen"
         tip = (
-            f"Segment the {what}, not all along {', '.join(fixed)}" if fixed else "The image has nothing else than this"
+            f"{self._verb} the {what}, not all along {', '.join(fixed)}"
+            if fixed
+            else "The image has nothing else than this"
         )
         self.current_check.setToolTip(tip)
 

@@ -22,7 +22,7 @@ from napari_bioseg.metrics.detection import f1_at
 from napari_bioseg.models import load_model, refusal
 from napari_bioseg.models.model import Model
 from napari_bioseg.postprocess.boxes import BoxOptions, BoxSelector
-from napari_bioseg.tasks.detection import RANKED, SCORES, decode
+from napari_bioseg.tasks.detection import decode
 from napari_bioseg.workflows.options import DetectOptions
 from napari_bioseg.workflows.region import parse_region
 from napari_bioseg.workflows.segmentation import prediction_grid
@@ -117,7 +117,7 @@ def detect_image(image: Image, model: Model, options: DetectOptions, *, job: Job
         )
     box = parse_region(options.region, axes, shape)
     run = PredictOptions(**{name: getattr(options, name) for name in PredictOptions.model_fields})
-    prediction = predict(image, model, run, box=box, job=job)
+    prediction = predict(image, model, run, box=box, job=job, stage="Detecting")
     start = dict(zip(axes, (s.start for s in box) if box else (0,) * len(axes), strict=True))
     boxes = Boxes.joined(_decode(prediction, start))
     if options.confidence is None:
@@ -145,12 +145,6 @@ def _decode(prediction: Prediction, start: dict[str, int]) -> Iterator[Boxes]:
             yield Boxes.of(
                 found.centre + corner + (low, 0), found.size, frame=found.frame, z=found.z, confidence=found.confidence
             )
-
-
-def detection_scores(found: Detection, truth: Boxes, metrics: Sequence[str]) -> dict[str, float]:
-    """Score boxes: average precisions over boxes of any confidence, all else at the thresholds of the options."""
-    every = found.selector.boxes[found.selector.keep(LEAST_CONFIDENCE, found.options)]
-    return {name: SCORES[name](every if name in RANKED else found.boxes, truth) for name in metrics}
 
 
 def check_boxes_ending(out: Path) -> None:
@@ -197,7 +191,26 @@ def save_detection(detection: Detection, out: Path) -> None:
     save_boxes(detection.boxes, out, detection.image)
 
 
-def best_thresholds(
+@dataclass(frozen=True)
+class ThresholdFit:
+    """Thresholds that reproduce given boxes best.
+
+    Attributes
+    ----------
+    confidence, iou, f1 : float
+        The best pair, and its F1 of centres.
+    confidences, curve : tuple of float
+        F1 at each confidence that was tried, at the best overlap.
+    """
+
+    confidence: float
+    iou: float
+    f1: float
+    confidences: tuple[float, ...]
+    curve: tuple[float, ...]
+
+
+def fit_thresholds(
     selector: BoxSelector,
     truth: Boxes,
     options: BoxOptions,
@@ -205,8 +218,9 @@ def best_thresholds(
     radius: float = 2.0,
     confidences: Sequence[float] = _CONFIDENCES,
     ious: Sequence[float] = _IOUS,
-) -> tuple[float, float, float]:
-    """Return the confidence and the overlap with the best F1 of centres, and that F1.
+    job: Job | None = None,
+) -> ThresholdFit:
+    """Find the confidence and the overlap with the best F1 of centres.
 
     Parameters
     ----------
@@ -219,10 +233,23 @@ def best_thresholds(
         Pixels within which a centre counts as found.
     confidences, ious : sequence of float
         What is tried.
+    job : Job, optional
+        For progress and for stopping.
+
+    Raises
+    ------
+    Cancelled
+        The job was stopped.
     """
-    tried = []
+    job = job or Job()
+    job.stage("Fitting thresholds", len(ious))
+    tried = {}
     for iou in ious:
         kept = options.model_copy(update={"iou": iou})
-        tried += [(f1_at(selector.boxes[selector.keep(c, kept)], truth, radius), c, iou) for c in confidences]
-    f1, confidence, iou = max(tried)
-    return confidence, iou, f1
+        tried[iou] = tuple(f1_at(selector.boxes[selector.keep(c, kept)], truth, radius) for c in confidences)
+        job.step()
+    # Of equally good pairs the least surprising: the overlap of now, and the middle of the confidences.
+    iou = min(tried, key=lambda i: (-max(tried[i]), abs(i - options.iou)))
+    equal = np.flatnonzero(np.asarray(tried[iou]) == max(tried[iou]))
+    best = int(equal[len(equal) // 2])
+    return ThresholdFit(confidences[best], iou, tried[iou][best], tuple(confidences), tried[iou])

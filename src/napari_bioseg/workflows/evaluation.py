@@ -1,9 +1,8 @@
-"""`evaluate`: scores of a model on images with known labels, through the engine that users run."""
+"""`evaluate`: scores of a model on images with known labels or boxes, through the engine that users run."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,61 +18,53 @@ from napari_bioseg.inference.source import grey_values
 from napari_bioseg.io import open_image
 from napari_bioseg.models import load_model, refusal
 from napari_bioseg.models.model import Model
-from napari_bioseg.tasks import IGNORED, TASKS, Decision, check_metrics, map_labels
+from napari_bioseg.tasks import IGNORED, TASKS, Decision, check_metrics, default_metrics, map_labels
 from napari_bioseg.tasks.semantic import SCORES
+from napari_bioseg.workflows.box_evaluation import evaluate_detector
 from napari_bioseg.workflows.options import EvaluateOptions
 from napari_bioseg.workflows.region import crop
+from napari_bioseg.workflows.scores import Row
 from napari_bioseg.workflows.segmentation import prediction_grid
 
 _ORACLE = ("dice", "iou", "cldice", "pixel_accuracy")
 
 
-@dataclass(frozen=True)
-class Row:
-    """Scores of one image.
-
-    Attributes
-    ----------
-    image : str
-        Its name.
-    scores : dict of str to float
-        Of the model.
-    oracle : dict of str to float
-        Of the single grey-value threshold with the best Dice, found with the truth in hand: a model means
-        something only above it. Scores of cells parted by membranes are left out.
-    """
-
-    image: str
-    scores: dict[str, float]
-    oracle: dict[str, float]
-
-
 def evaluate(
     images: Sequence[str | Path], labels: Sequence[str | Path], options: EvaluateOptions, *, job: Job | None = None
 ) -> list[Row]:
-    """Score a model on pairs of image and label files.
+    """Score a model on pairs of image and label files, or a detector on images and files of boxes.
 
     Parameters
     ----------
     images, labels : sequence of path
         As many of one as of the other, in the same order. Labels have the axes of their image but channels
-        and colour samples.
+        and colour samples. For a detector they are boxes: our CSV, YOLO text or COCO JSON.
     options : EvaluateOptions
     job : Job, optional
+
+    Returns
+    -------
+    list of Row
+        One an image; of several images that were looked at for boxes, one more of all their frames together.
 
     Raises
     ------
     RecipeError
         Their numbers differ, a metric does not exist, or the labels hold what is no class.
     IncompatibleImageError
-        An image and its labels have different shapes, or the model cannot take the image.
+        An image and its labels have different shapes, a box lies outside its image, or the model cannot take the image.
+    UnreadableFileError
+        A file is not as it should be.
     """
     if len(images) != len(labels):
         raise RecipeError(
             "--images/--labels", f"{len(images)} images and {len(labels)} label files", "Give as many of each"
         )
     model = load_model(options.model)
+    options = options.model_copy(update={"metrics": options.metrics or default_metrics(model.card.task)})
     check_metrics(model.card.task, options.metrics)
+    if model.card.task == "detection":
+        return evaluate_detector(images, labels, model, options, job)
     axes = options.axes and "".join(a for a in options.axes if a.upper() not in "CS")
     rows = []
     for image_path, label_path in zip(images, labels, strict=True):
@@ -100,8 +91,9 @@ def evaluate_image(
 ) -> Row:
     """Score a model on one image; `target` holds classes on the grid of the prediction, -1 where not known."""
     p = probabilities(image, model, options, job=job)
-    threshold = options.threshold if options.threshold is not None else model.card.output.threshold
-    decision = Decision(model.card.output.activation, threshold)
+    own = model.card.output.model_dump()
+    given = {name: value for name in ("threshold", "separate") if (value := getattr(options, name)) is not None}
+    decision = Decision(**{**own, **given})
     task = TASKS.get(model.card.task)
     scores = {name: task.score(name, p, target, decision) for name in options.metrics}
     grey = np.asarray(grey_values(image, options.channel)[0])
@@ -130,8 +122,8 @@ def _oracle(grey: npt.NDArray[Any], target: npt.NDArray[np.int16], names: Sequen
 
 
 def take_planes(image: Image, planes: tuple[int, int] | None) -> Image:
-    """Return an image restricted to a range of planes along Z (all of them when None)."""
+    """Return an image restricted to a range of planes along Z, or T where there is no Z (all of them when None)."""
     if planes is None:
         return image
     grid = [(a, n) for a, n in zip(image.axes, image.shape, strict=True) if a not in "CS"]
-    return crop(image, tuple(slice(*planes) if a == "Z" else slice(0, n) for a, n in grid))
+    return crop(image, tuple(slice(*planes) if i == len(grid) - 3 else slice(0, n) for i, (_, n) in enumerate(grid)))

@@ -28,9 +28,12 @@ class EvaluateOptions(PredictOptions):
 
     model: str = Field(description="Model in the zoo, or its folder")
     axes: str | None = Field(None, description="Axes of images and labels, where the files do not say them")
-    metrics: tuple[str, ...] = Field(("dice", "iou", "pixel_accuracy"), description="Scores to report")
+    metrics: tuple[str, ...] = Field((), description="Scores to report; none: those usual for the model's task")
     threshold: float | None = Field(
-        None, ge=0, le=1, description="Probability from which a pixel counts; none: the card's"
+        None, ge=0, le=1, description="Probability from which a pixel, or a box, counts; none: the card's"
+    )
+    separate: float | None = Field(
+        None, ge=0, le=1, description="Cores between which lines close gaps, as of segment; none: the card's"
     )
     label_values: dict[int, int] = Field(
         default_factory=dict,

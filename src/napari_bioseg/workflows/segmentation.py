@@ -41,7 +41,7 @@ class Segmentation:
     prediction : Prediction
         The probabilities that they came from, for other thresholds without the network.
     options : SegmentOptions
-        With the threshold that was used filled in.
+        With the values of the model that were used filled in.
     """
 
     labels: zarr.Array[Any]
@@ -111,7 +111,8 @@ def predict_image(
         job.note(f"Planes that are missing from the file and were read as zeros: {missing}")
     axes, shape = prediction_grid(image)
     box = parse_region(options.region, axes, shape)
-    return predict(image, model, PredictOptions(**_only(options, PredictOptions)), box=box, store=store, job=job)
+    run = PredictOptions(**_only(options, PredictOptions))
+    return predict(image, model, run, box=box, store=store, job=job, stage="Segmenting")
 
 
 def decode(
@@ -123,8 +124,7 @@ def decode(
     job: Job | None = None,
 ) -> Segmentation:
     """Turn probabilities into labels; the network is not run."""
-    if options.threshold is None:
-        options = options.model_copy(update={"threshold": model.card.output.threshold})
+    options = options.resolved(model.card.output.model_dump())
     labels = decode_volume(prediction, DecodeOptions(**_only(options, DecodeOptions)), store=store, job=job)
     return Segmentation(labels, prediction, options)
 

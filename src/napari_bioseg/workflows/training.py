@@ -23,11 +23,13 @@ from napari_bioseg.runs import Run
 from napari_bioseg.tasks import TASKS, Decision, map_labels
 from napari_bioseg.training.check import check_recipe
 from napari_bioseg.training.loop import fit
-from napari_bioseg.training.pairs import open_pair, simulate_pairs
+from napari_bioseg.training.open_pairs import open_box_pair, open_pair, truth_name
+from napari_bioseg.training.pairs import simulate_pairs
 from napari_bioseg.training.recipe import Pair, Recipe, Simulated
-from napari_bioseg.workflows.detection import detect_image, detection_scores
-from napari_bioseg.workflows.evaluation import Row, evaluate_image, probabilities, take_planes
-from napari_bioseg.workflows.options import DetectOptions, EvaluateOptions
+from napari_bioseg.workflows.box_evaluation import best_confidence, evaluate_boxes
+from napari_bioseg.workflows.evaluation import evaluate_image, probabilities, take_planes
+from napari_bioseg.workflows.options import EvaluateOptions
+from napari_bioseg.workflows.scores import Row
 
 _THRESHOLDS = tuple(round(0.1 * i, 1) for i in range(1, 10))
 
@@ -100,20 +102,24 @@ def make_card(recipe: Recipe, scores: tuple[Score, ...] = ()) -> Card:
     )
 
 
-def _load(recipe: Recipe, pair: Pair) -> tuple[Image, npt.NDArray[np.int16]]:
+def _load(recipe: Recipe, pair: Pair) -> tuple[Image, npt.NDArray[np.int16] | Boxes]:
+    if recipe.task == "detection":
+        image, boxes = open_box_pair(recipe, pair)
+        return take_planes(image, pair.planes), boxes
     image, label = (take_planes(image, pair.planes) for image in open_pair(recipe, pair))
-    return image, map_labels(np.asarray(label.data), recipe.label_values, len(recipe.classes), pair.label)
+    file = truth_name(recipe, pair)
+    return image, map_labels(np.asarray(label.data), recipe.label_values, len(recipe.classes), file)
 
 
 def _test(recipe: Recipe, network: Network, job: Job) -> list[tuple[Pair, Row]]:
     model = Model(make_card(recipe), network)
     options = EvaluateOptions(model=recipe.name, metrics=recipe.metrics, backend="torch")
     pairs = [p for p in recipe.pairs if p.use == "test"]
-    rows = [(pair, evaluate_image(*_load(recipe, pair), model, options, job=job)) for pair in pairs]
+    rows = [(pair, _score_one(*_load(recipe, pair), model, options, job)) for pair in pairs]
     for spec in (s for s in recipe.simulated if s.use == "test"):
         for i, (image, truth) in enumerate(_simulate(spec)):
-            pair = Pair(image=f"{spec.generator}/{i}", label="", group=spec.group, planes=(0, image.shape[0]))
-            rows.append((pair, _score_made(image, truth, model, options, job)))
+            pair = Pair(image=f"{spec.generator}/{i}", group=spec.group, planes=(0, image.shape[0]))
+            rows.append((pair, _score_one(image, truth, model, options, job)))
     return rows
 
 
@@ -122,13 +128,12 @@ def _simulate(spec: Simulated) -> Iterator[tuple[Image, npt.NDArray[np.int16] | 
         yield image_from_array(grey, "ZYX", name=f"{spec.generator} {spec.group}"), truth
 
 
-def _score_made(
+def _score_one(
     image: Image, truth: npt.NDArray[np.int16] | Boxes, model: Model, options: EvaluateOptions, job: Job
 ) -> Row:
-    if not isinstance(truth, Boxes):
-        return evaluate_image(image, truth, model, options, job=job)
-    found = detect_image(image, model, DetectOptions(model=options.model, backend="torch"), job=job)
-    return Row(image.name, detection_scores(found, truth, options.metrics), {})
+    if isinstance(truth, Boxes):
+        return evaluate_boxes(image, truth, model, options, job=job)
+    return evaluate_image(image, truth, model, options, job=job)
 
 
 def _with_best_threshold(recipe: Recipe, network: Network, job: Job) -> Recipe:
@@ -138,14 +143,21 @@ def _with_best_threshold(recipe: Recipe, network: Network, job: Job) -> Recipe:
     if not val:
         return recipe
     model, task = Model(make_card(recipe), network), TASKS.get(recipe.task)
+    if recipe.task == "detection":
+        options = EvaluateOptions(model=recipe.name, backend="torch")
+        best = best_confidence(val, model, options, _THRESHOLDS, job=job)
+        return _with_threshold(recipe, best)
     maps = [probabilities(image, model, PredictOptions(backend="torch"), job=job) for image, _ in val]
 
     def score(threshold: float) -> float:
-        decision = Decision(recipe.output.activation, threshold)
+        decision = Decision(**{**recipe.output.model_dump(), "threshold": threshold})
         return mean(task.score(recipe.select_on, p, target, decision) for p, (_, target) in zip(maps, val, strict=True))
 
-    best = max(_THRESHOLDS, key=score)
-    return recipe.model_copy(update={"output": recipe.output.model_copy(update={"threshold": best})})
+    return _with_threshold(recipe, max(_THRESHOLDS, key=score))
+
+
+def _with_threshold(recipe: Recipe, threshold: float) -> Recipe:
+    return recipe.model_copy(update={"output": recipe.output.model_copy(update={"threshold": threshold})})
 
 
 def _scores(recipe: Recipe, rows: list[tuple[Pair, Row]]) -> tuple[Score, ...]:
@@ -190,7 +202,7 @@ def readme(card: Card) -> str:
 {card.title}. {card.summary}.
 
 - Not for: {card.not_for or "-"}
-- {found}; {"confidence" if boxes else "threshold"} {card.output.threshold}
+- {found}; {_limits(card)}
 - Axes {card.input.axes}, pixel size {size}
 - Normalisation by {card.input.normalisation.method}, taken from each {card.input.normalisation.scope}
 - Data: {card.data}
@@ -201,6 +213,12 @@ def readme(card: Card) -> str:
 
 Make it again: {_again(card)}
 """
+
+
+def _limits(card: Card) -> str:
+    threshold, separate = card.output.threshold, card.output.separate
+    words = "confidence" if card.task == "detection" else "threshold"
+    return f"{words} {threshold}" + (f", gaps closed between cores of {separate}" if separate else "")
 
 
 def _score_table(card: Card) -> str:

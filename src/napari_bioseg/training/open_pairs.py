@@ -1,0 +1,92 @@
+"""The files of a recipe, opened lazily and checked against each other."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from napari_bioseg.core.boxes import Boxes
+from napari_bioseg.core.errors import IncompatibleImageError, RecipeError
+from napari_bioseg.core.image import Image
+from napari_bioseg.io import open_image
+from napari_bioseg.io.image_boxes import read_image_boxes
+from napari_bioseg.training.recipe import Pair, Recipe
+
+
+def data_root(recipe: Recipe) -> Path:
+    """Return the folder of the data: the recipe's, unless that is the default and ``BIOSEG_DATA`` is set."""
+    default = Recipe.model_fields["root"].default
+    return Path(os.environ.get("BIOSEG_DATA", recipe.root) if recipe.root == default else recipe.root)
+
+
+def truth_name(recipe: Recipe, pair: Pair) -> str:
+    """Return the file that the task of the recipe learns from, as the recipe names it: boxes or labels.
+
+    Raises
+    ------
+    RecipeError
+        The pair has none, or what another task learns from.
+    """
+    wanted, other = ("boxes", "label") if recipe.task == "detection" else ("label", "boxes")
+    file, wrong = getattr(pair, wanted), getattr(pair, other)
+    if wrong is not None:
+        problem = f"has {other}: {wrong}, from which {recipe.task} models do not learn"
+        raise RecipeError(pair.image, problem, f"Give {wanted}: FILE instead, or change the task")
+    if file is None:
+        raise RecipeError(pair.image, f"has nothing to learn from in a recipe for {recipe.task}", f"Add {wanted}: FILE")
+    return str(file)
+
+
+def open_pair(recipe: Recipe, pair: Pair) -> tuple[Image, Image]:
+    """Open an image and its labels lazily.
+
+    Raises
+    ------
+    IncompatibleImageError
+        They have different shapes, or are neither YX nor ZYX.
+    RecipeError
+        The planes do not lie in the image, or the pair has no labels.
+    """
+    image, label = (open_image(data_root(recipe) / p, axes=pair.axes) for p in (pair.image, truth_name(recipe, pair)))
+    if image.shape != label.shape:
+        problem = f"has shape {image.shape}, its labels {label.shape}"
+        raise IncompatibleImageError(pair.image, problem, "Pair each image with labels of the same shape")
+    if len(image.shape) not in (2, 3):
+        raise IncompatibleImageError(pair.image, f"has axes {image.axes}", "Training takes YX and ZYX images")
+    _check_planes(pair, image)
+    return image, label
+
+
+def open_box_pair(recipe: Recipe, pair: Pair) -> tuple[Image, Boxes]:
+    """Open an image lazily, and read its boxes: those in the planes of the pair, counted from the first of them.
+
+    Raises
+    ------
+    IncompatibleImageError
+        A box does not lie in the image, or this has other axes than T, Z, Y and X.
+    RecipeError
+        The planes do not lie in the image, or the pair has no boxes.
+    UnreadableFileError
+        The file of boxes is not as it should be, or holds none.
+    """
+    file = truth_name(recipe, pair)
+    image = open_image(data_root(recipe) / pair.image, axes=pair.axes)
+    if image.axes not in {"YX", "TYX", "ZYX", "TZYX"}:
+        problem, fix = f"has axes {image.axes}", "Training on boxes takes YX, TYX, ZYX and TZYX images"
+        raise IncompatibleImageError(pair.image, problem, fix)
+    _check_planes(pair, image)
+    boxes = read_image_boxes(data_root(recipe) / file, image)
+    if pair.planes is None or image.axes == "YX":
+        return image, boxes
+    first, last = pair.planes
+    name = "z" if "Z" in image.axes else "frame"
+    place = getattr(boxes, name)
+    kept = (place >= first) & (place < last)
+    return image, replace(boxes[kept], **{name: place[kept] - first})
+
+
+def _check_planes(pair: Pair, image: Image) -> None:
+    depth = (1, *image.shape)[-3]
+    if pair.planes is not None and not 0 <= pair.planes[0] < pair.planes[1] <= depth:
+        raise RecipeError(f"planes {list(pair.planes)}", f"do not lie in the {depth} of {pair.image}", "Count from 0")

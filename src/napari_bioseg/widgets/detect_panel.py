@@ -1,0 +1,267 @@
+"""The panel "Detect": image, model, where, go; then thresholds, hand edits, a table, and a CSV."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import napari
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
+
+from napari_bioseg.core.errors import BiosegError, IncompatibleImageError
+from napari_bioseg.core.job import Job
+from napari_bioseg.plugin.box_layer import boxes_at, boxes_of, state_of
+from napari_bioseg.plugin.box_result import BoxRequest, BoxResult, make_box_request, open_boxes, run_detection
+from napari_bioseg.plugin.command import command_line
+from napari_bioseg.plugin.images import check_like_file, source_of
+from napari_bioseg.plugin.layers import KEY
+from napari_bioseg.plugin.settings import load_settings
+from napari_bioseg.postprocess.boxes import BoxSelector
+from napari_bioseg.widgets.boxes_control import BoxesControl
+from napari_bioseg.widgets.connections import Connections
+from napari_bioseg.widgets.detect_view import DetectView
+from napari_bioseg.widgets.model_panel import ModelPanel
+from napari_bioseg.widgets.shortcuts import bind
+from napari_bioseg.widgets.strokes import after_stroke
+from napari_bioseg.widgets.worker import show_problem
+from napari_bioseg.workflows.options import DetectOptions
+
+OPEN_FILTER = "Boxes: CSV, YOLO text, COCO JSON (*.csv *.txt *.json)"
+SAVE_FILTER = "Boxes as CSV (*.csv)"
+
+
+class DetectPanel(ModelPanel):
+    """What the buttons of `DetectView` do.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        Given by napari.
+    """
+
+    options = DetectOptions
+    remembered_as = "detect"
+
+    shown = Signal(object)  # the Shapes layer of boxes that have arrived
+    saved = Signal(object)  # path
+    fitted = Signal(object)  # ThresholdFit
+
+    def __init__(self, napari_viewer: napari.Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(napari_viewer, DetectView(napari_viewer), parent)
+        self.boxes = BoxesControl(napari_viewer, self.view.boxes)
+        self._connect()
+        self.restore()
+        self._image_changed()
+        self.look_for_models()
+
+    def detect(self) -> None:
+        """Find boxes where the panel says."""
+        if self.running:
+            return
+        try:
+            request = self.request()
+        except BiosegError as error:
+            show_problem(error)
+            return
+        self.remember(request.options.model_dump(mode="json"))
+        self.start(partial(run_detection, request), f"Detect: {request.name}", self._arrived)
+
+    def cancel(self) -> None:
+        """Stop what is under way; boxes that were found by then are shown."""
+        if self._task is not None:
+            self._task.cancel()
+
+    def request(self) -> BoxRequest:
+        """Return what Detect would ask of the engine now.
+
+        Raises
+        ------
+        BiosegError
+            Something is missing or wrong; the message says what.
+        """
+        layer, card = self.chosen()
+        where = self.view.where
+        return make_box_request(
+            self._viewer, layer, card, DetectOptions.checked(self.values(card), "options of detect"),
+            area=where.area, current=where.current, shapes=where.shapes(),
+        )  # fmt: skip
+
+    def open(self) -> None:
+        """Ask which file, then open its boxes onto the image."""
+        name, _ = QFileDialog.getOpenFileName(self, "Open boxes", "", OPEN_FILTER)
+        if name:
+            self.open_from(Path(name))
+
+    def open_from(self, path: Path) -> None:
+        """Open boxes onto the image, in the background."""
+        try:
+            request = self.request()
+        except BiosegError as error:
+            show_problem(error)
+            return
+        self.start(partial(open_boxes, path, request), f"Opening {path.name}", self._arrived)
+
+    def save(self) -> None:
+        """Ask where, then save the boxes."""
+        source = source_of(self.view.image.layer)[0] if self.view.image.layer is not None else None
+        start = _out_beside(source) if source is not None else Path("boxes.csv")
+        name, _ = QFileDialog.getSaveFileName(self, "Save boxes", str(start), SAVE_FILTER)
+        if name:
+            self.save_to(Path(name) if Path(name).suffix else Path(name + ".csv"))
+
+    def save_to(self, out: Path) -> None:
+        """Save the boxes that are shown, in the background."""
+        state = self.boxes.state
+        if state is None or self.running:
+            return
+        boxes = boxes_of(self.boxes.layer)
+
+        def work(_job: Job) -> Path:
+            from napari_bioseg.workflows.detection import save_boxes
+
+            save_boxes(boxes, out, state.image)
+            return out
+
+        self.start(work, f"Saving {out.name}", partial(self._saved, len(boxes), state.done))
+
+    def fit(self) -> None:
+        """Set the thresholds to those that reproduce the checked frames best."""
+        state = self.boxes.state
+        if state is None or self.running or not state.checked:
+            return
+        places = set(state.checked)
+        found, options = boxes_at(state.selector.boxes, places), state.options
+        truth = boxes_at(boxes_of(self.boxes.layer), places)
+
+        def work(job: Job) -> Any:
+            from napari_bioseg.workflows.detection import fit_thresholds
+
+            return fit_thresholds(BoxSelector(found), truth, options, job=job)
+
+        self.start(work, "Fitting thresholds", partial(self._fitted, len(places), len(truth)))
+
+    def copy_command(self) -> None:
+        """Put the command line that does what Detect does on the clipboard."""
+        try:
+            text = self.command()
+        except BiosegError as error:
+            show_problem(error)
+            return
+        QApplication.clipboard().setText(text)
+        self.view.say([f"Copied: {text}"])
+
+    def command(self) -> str:
+        """Return the command line that does what Detect does.
+
+        Raises
+        ------
+        BiosegError
+            As `request`; or the image is not in a file, or was changed since it was opened.
+        """
+        request = self.request()
+        source, origin = source_of(self.view.image.layer)
+        if source is None:
+            raise IncompatibleImageError(request.name, "is not in a file", "Save the image first, then open it")
+        check_like_file(self.view.image.layer)
+        return command_line(source, request.options, _out_beside(source), origin)
+
+    def update_buttons(self) -> None:
+        """Enable what can be pressed now."""
+        view = self.view
+        ready = not self.running and view.image.image() is not None and view.model.card() is not None
+        for button in (view.detect_button, view.open_button, view.copy_button):
+            button.setEnabled(ready)
+        view.save_button.setEnabled(not self.running and self.boxes.state is not None)
+
+    def _connect(self) -> None:
+        view = self.view
+        view.image.changed.connect(self._image_changed)
+        view.model.changed.connect(self._model_changed)
+        view.resample_form.changed.connect(self._resample_changed)
+        view.detect_button.clicked.connect(self.detect)
+        view.open_button.clicked.connect(self.open)
+        view.save_button.clicked.connect(self.save)
+        view.copy_button.clicked.connect(self.copy_command)
+        view.boxes.fit_button.clicked.connect(self.fit)
+        view.progress.cancelled.connect(self.cancel)
+        self.boxes.settled.connect(self._settled)
+        self._connections = Connections(self)
+        self._connections.add(self._viewer.layers.selection.events.active, self._active_changed)
+        self._connections.add(self._viewer.layers.events.removed, self._layer_removed)
+        actions = {"detect": self.detect, "cancel_detect": self.cancel, "check_frame": self.boxes.toggle_checked}
+        bind(self._viewer, self, actions)
+
+    def _arrived(self, result: BoxResult) -> None:
+        after_stroke(self._viewer, self, partial(self._show, result))
+
+    def _show(self, result: BoxResult) -> None:
+        layer, state, wanted = result.layer, state_of(result.layer), self.view.boxes.form.values()
+        for old in [v for v in self._viewer.layers if _gives_way(v, layer)]:
+            self._viewer.layers.remove(old)
+        self._viewer.add_layer(layer)
+        self._viewer.layers.selection.active = layer
+        self.boxes.watch(layer)
+        if state is not None and state.provenance and wanted != self.view.boxes.form.values():
+            self.boxes.set_thresholds(**wanted)  # a slider was moved meanwhile
+        cut = () if state is None or state.done else ("Cancelled: boxes are there for the part that was done.",)
+        self.view.say([*cut, *result.notes])
+        self.update_buttons()
+        self.shown.emit(layer)
+
+    def _saved(self, count: int, done: bool, path: Path) -> None:
+        cut = "" if done else "; incomplete, since the detection was cancelled"
+        self.view.say([f"Saved {count} boxes to {path}{cut}"])
+        self.saved.emit(path)
+
+    def _fitted(self, frames: int, count: int, fit: Any) -> None:
+        self.boxes.set_thresholds(confidence=fit.confidence, iou=fit.iou)
+        self.view.boxes.plot.show_curve(fit.confidences, fit.curve)
+        found = f"Confidence {fit.confidence:g}, overlap {fit.iou:g}: F1 {fit.f1:.3f}"
+        self.view.say([f"{found} on {count} boxes in {frames} checked frames."])
+        self.fitted.emit(fit)
+
+    def _settled(self) -> None:
+        self.remember({**load_settings().detect, **self.view.boxes.form.values()})
+        self.update_buttons()
+
+    def _image_changed(self) -> None:
+        self.view.model.set_image(self.view.image.image())
+        self._model_changed()
+
+    def _model_changed(self) -> None:
+        card, image = self.view.model.card(), self.view.image.image()
+        self.view.where.set_stack(image.axes if image is not None else "", card)
+        if card is not None and self.boxes.state is None:
+            self.view.boxes.show_confidence(card.output.threshold)
+        self.update_buttons()
+
+    def _resample_changed(self, _name: str = "") -> None:
+        self.view.model.set_resample(bool(self.view.resample_form.values()["resample"]))
+
+    def _active_changed(self, _event: Any = None) -> None:
+        layer = self._viewer.layers.selection.active
+        if layer is not None and state_of(layer) is not None:
+            self.boxes.watch(layer)
+            self.update_buttons()
+
+    def _layer_removed(self, _event: Any = None) -> None:
+        if self.boxes.layer is not None and self.boxes.layer not in self._viewer.layers:
+            self.boxes.watch(None)
+        self.update_buttons()
+
+
+def _gives_way(layer: Any, new: Any) -> bool:
+    """Whether a layer only shows what a model once found on the same image; what a person changed stays."""
+    state = state_of(layer)
+    untouched = state is not None and bool(state.provenance) and not state.touched and not state.checked
+    return untouched and layer.metadata[KEY]["owner"] == new.metadata[KEY]["owner"]
+
+
+def _out_beside(source: Path) -> Path:
+    name = source.name
+    for ending in (".ome.zarr", ".ome.tiff", ".ome.tif", ".nii.gz"):
+        if name.lower().endswith(ending):
+            return source.with_name(f"{name[: -len(ending)]}.boxes.csv")
+    return source.with_name(f"{source.stem}.boxes.csv")

@@ -1,0 +1,146 @@
+"""What panels have in common that run a model of the zoo over the image of a layer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import napari
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_bioseg.core.errors import Cancelled, IncompatibleImageError, RecipeError, UnwritableFileError
+from napari_bioseg.core.job import Job
+from napari_bioseg.core.options import Options
+from napari_bioseg.models import Card
+from napari_bioseg.plugin.settings import change_settings, load_settings, settings_file
+from napari_bioseg.widgets.warm_up import load_engine, read_zoo
+from napari_bioseg.widgets.worker import Task, show_problem
+
+log = logging.getLogger("napari_bioseg")
+
+NOT_REMEMBERED = {"region", "channel"}
+
+
+class ModelPanel(QWidget):
+    """Models, remembered options, one job at a time with progress and Cancel.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+    view : QWidget
+        Shows ``image``, ``model``, ``progress`` and ``forms``, and can ``say`` lines.
+    """
+
+    options: ClassVar[type[Options]]
+    remembered_as: ClassVar[str]  # field of `Settings`
+
+    def __init__(self, napari_viewer: napari.Viewer, view: Any, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = napari_viewer
+        self._task: Task | None = None
+        self.warm = False  # whether the engine is loaded
+        self.view = view
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(view)
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt names it
+        """End with the dock: napari takes a closed panel out of its dock and would leave it running, unseen."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.deleteLater()
+
+    @property
+    def running(self) -> bool:
+        """Whether a job is under way."""
+        return self._task is not None
+
+    def update_buttons(self) -> None:
+        """Enable what can be pressed now."""
+        raise NotImplementedError
+
+    def chosen(self) -> tuple[Any, Card]:
+        """Return the layer and the model that are chosen.
+
+        Raises
+        ------
+        IncompatibleImageError
+            There is no image, or no model that takes it.
+        """
+        layer, card = self.view.image.layer, self.view.model.card()
+        if layer is None:
+            raise IncompatibleImageError("image", "none is open", "Open one first")
+        if card is None:
+            raise IncompatibleImageError(
+                layer.name, "no model is chosen that takes it", "Choose another image or model"
+            )
+        return layer, card
+
+    def look_for_models(self) -> None:
+        """Read the zoo and load the engine, both in the background."""
+        zoo = Task(read_zoo, self)
+        zoo.succeeded.connect(self.view.model.set_models)
+        zoo.finished.connect(self._warm)
+        zoo.start()
+
+    def restore(self) -> None:
+        """Show the options of the last session."""
+        fields = self.options.model_fields
+        remembered = {k: v for k, v in getattr(load_settings(), self.remembered_as).items() if k in fields}
+        try:
+            self.options.checked({"model": "any", **remembered}, str(settings_file()))
+        except RecipeError as error:
+            show_problem(error)
+            return
+        self.view.model.prefer(remembered.get("model"))
+        for form in self.view.forms:
+            form.set_values(remembered)
+
+    def remember(self, values: dict[str, Any]) -> None:
+        """Keep options for the next session."""
+        try:
+            change_settings(**{self.remembered_as: {k: v for k, v in values.items() if k not in NOT_REMEMBERED}})
+        except UnwritableFileError as error:  # not worth a notification at each click: only convenience is lost
+            log.warning("%s; the choices are not remembered", error)
+
+    def values(self, card: Card) -> dict[str, Any]:
+        """Return what the forms say, and the model."""
+        values: dict[str, Any] = {"model": card.name}
+        for form in self.view.forms:
+            values |= form.values()
+        return values
+
+    def start(self, work: Callable[[Job], Any], words: str, then: Callable[[Any], None]) -> None:
+        """Run a job outside the GUI thread, and hand what it brings to `then`."""
+        self._task = task = Task(work, self, expected=(Cancelled,))
+        task.progressed.connect(self.view.progress.show_progress)
+        task.succeeded.connect(then)
+        task.failed.connect(self._failed)
+        task.finished.connect(self._over)
+        self.view.progress.busy(words)
+        self.view.say([])
+        self.update_buttons()
+        task.start()
+
+    def ended(self) -> None:
+        """Show that no job runs."""
+        self.view.progress.idle()
+
+    def _over(self) -> None:
+        self._task = None
+        self.ended()
+        self.update_buttons()
+
+    def _failed(self, error: Exception) -> None:
+        if isinstance(error, Cancelled):
+            self.view.say([str(error)])
+
+    def _warm(self) -> None:
+        engine = Task(load_engine, self)
+        engine.finished.connect(self._warmed)
+        engine.start()
+
+    def _warmed(self) -> None:
+        self.warm = True

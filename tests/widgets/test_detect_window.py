@@ -1,0 +1,202 @@
+"""The panel "Detect" in a real window, with the mouse: find, slide, delete, draw, move, slide, table, CSV, reopen."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_bioseg.io.boxes import read_boxes_csv
+from napari_bioseg.plugin.box_layer import boxes_of, kept_rows
+from napari_bioseg.simulate import emccd_frames
+from napari_bioseg.simulate.emccd import Vesicles
+
+pytestmark = pytest.mark.gui
+
+WAIT = 60_000
+
+
+@pytest.fixture
+def window(make_napari_viewer_proxy):
+    return make_napari_viewer_proxy(show=True, strict_qt="raise")
+
+
+@pytest.fixture
+def path(tmp_path):
+    frames = emccd_frames((3, 64, 64), 0.1, 5, vesicles=Vesicles(density=2, photons=(400, 0.4)))[0]
+    size = {"PhysicalSizeY": 0.1, "PhysicalSizeX": 0.1}
+    tifffile.imwrite(tmp_path / "frames.ome.tif", frames, metadata={"axes": "TYX", **size})
+    return tmp_path / "frames.ome.tif"
+
+
+class Mouse:
+    """Clicks and drags on the canvas, at pixels of a layer."""
+
+    def __init__(self, viewer, qtbot):
+        self.viewer, self.qtbot = viewer, qtbot
+        self.canvas = viewer.window._qt_window._qt_viewer.canvas.native
+
+    def at(self, layer, y, x):
+        from qtpy.QtCore import QPoint
+
+        camera = self.viewer.scene.camera if hasattr(self.viewer, "scene") else self.viewer.camera
+        world = np.array(layer.data_to_world([self.viewer.dims.current_step[0], y, x]))[-2:]
+        place = (world - np.array(camera.center)[-2:]) * camera.zoom
+        middle = np.array([self.canvas.height(), self.canvas.width()]) / 2
+        return QPoint(*(round(float(v)) for v in (place + middle)[::-1]))
+
+    def drag(self, layer, *places):
+        from qtpy.QtCore import Qt
+
+        points = [self.at(layer, *place) for place in places]
+        self.qtbot.mouseMove(self.canvas, points[0])
+        self.qtbot.mousePress(self.canvas, Qt.MouseButton.LeftButton, pos=points[0])
+        for point, place in zip(points[1:], places[1:], strict=True):
+            self.move(layer, point, place)
+        self.qtbot.mouseRelease(self.canvas, Qt.MouseButton.LeftButton, pos=points[-1])
+
+    def move(self, layer, point, place):
+        """Move with the left button held; vispy passes over moves that come close upon each other."""
+        world = np.array(layer.data_to_world([self.viewer.dims.current_step[0], *place]))[-2:]
+
+        def arrived():
+            move(self.canvas, point)
+            return np.allclose(self.viewer.cursor.position[-2:], world, atol=0.1)
+
+        self.qtbot.waitUntil(arrived, timeout=WAIT)
+
+
+def move(canvas, point):
+    """Move with the left button held; pytest-qt moves without."""
+    from qtpy.QtCore import QEvent, QPointF, Qt
+    from qtpy.QtGui import QMouseEvent
+    from qtpy.QtWidgets import QApplication
+
+    left = Qt.MouseButton.LeftButton
+    place = QPointF(point)
+    event = QMouseEvent(
+        QEvent.Type.MouseMove, place, QPointF(canvas.mapToGlobal(point)), Qt.MouseButton.NoButton, left,
+        Qt.KeyboardModifier.NoModifier,
+    )  # fmt: skip
+    QApplication.sendEvent(canvas, event)
+
+
+def slide(panel, name, value):
+    panel.view.boxes.form.controls[name].move(value)
+
+
+def test_the_whole_way(window, qtbot, path):
+    window.window.resize(1280, 800)
+    window.open(path, plugin="napari-bioseg")
+    dock, panel = window.window.add_plugin_dock_widget("napari-bioseg", "Detect")
+    layer = detected(qtbot, panel)
+    assert dock.width() < 440
+    window.dims.set_current_step(0, 0)
+    slides(window, panel, layer)
+    gone, moved = edited_by_hand(window, qtbot, layer)
+
+    slide(panel, "confidence", 0.9)
+    slide(panel, "confidence", 0.2)
+    now = boxes_of(layer)
+    assert now.hand.sum() == 2
+    for box in (gone, moved):
+        assert not (np.abs(now.centre - box.centre).max(axis=1) < 1e-9).any()
+    assert (np.abs(now.centre - moved.centre - 4).max(axis=1) < 1).any()
+
+    goes_to_a_box_by_the_table(window, qtbot, panel, layer)
+    saved_and_opened_again(window, qtbot, panel, path.with_name("boxes.csv"), now)
+    with qtbot.waitSignal(panel.destroyed, timeout=WAIT):
+        window.window.remove_dock_widget(dock)
+
+
+def detected(qtbot, panel):
+    from qtpy.QtCore import Qt
+
+    qtbot.waitUntil(panel.view.detect_button.isEnabled, timeout=WAIT)
+    with qtbot.waitSignal(panel.shown, timeout=WAIT) as caught:
+        qtbot.keyClick(panel.window(), Qt.Key.Key_F6)
+    qtbot.waitUntil(lambda: not panel.running, timeout=WAIT)
+    return caught.args[0]
+
+
+def slides(window, panel, layer):
+    found, before = boxes_of(layer), yellow(window)
+    slide(panel, "confidence", 0.8)
+    assert 0 < len(boxes_of(layer)) < len(found)
+    assert 0 < yellow(window) < before
+    slide(panel, "iou", 0.3)
+    slide(panel, "confidence", 0.5)
+
+
+def edited_by_hand(window, qtbot, layer):
+    """Draw one, move one, delete one; return the deleted one, and the moved one as it was."""
+    from qtpy.QtCore import Qt
+
+    mouse = Mouse(window, qtbot)
+    layer.mode = "add_rectangle"
+    mouse.drag(layer, (5, 5), (8, 9), (11, 13))
+    mine = boxes_of(layer)[boxes_of(layer).hand]
+    assert len(mine) == 1
+    assert np.abs(mine.corners[0] - [5, 5, 11, 13]).max() < 1
+
+    layer.mode = "select"
+    here = [r for r in kept_rows(layer) if layer.features["frame"][r] == 0 and layer.features["source"][r] == "model"]
+    gone, moved = (boxes_of(layer, np.array([r])) for r in here[:2])
+    mouse.drag(layer, tuple(moved.centre[0]), tuple(moved.centre[0] + 2), tuple(moved.centre[0] + 4))
+    assert boxes_of(layer).hand.sum() == 2
+    mouse.drag(layer, tuple(gone.centre[0]))
+    assert set(layer.selected_data) == {here[0]}
+    qtbot.keyClick(mouse.canvas, Qt.Key.Key_Delete)
+    return gone, moved
+
+
+def goes_to_a_box_by_the_table(window, qtbot, panel, layer):
+    from qtpy.QtCore import Qt
+
+    with qtbot.waitSignal(panel.boxes.settled, timeout=WAIT):
+        pass
+    table = panel.view.boxes.table
+    panel.view.scroll.ensureWidgetVisible(table)
+    line = next(i for i in range(table.boxes.rowCount()) if table.boxes.data(table.boxes.index(i, 0)) == "2")
+    table.scrollTo(table.boxes.index(line, 1))
+    qtbot.mouseClick(
+        table.viewport(), Qt.MouseButton.LeftButton, pos=table.visualRect(table.boxes.index(line, 1)).center()
+    )
+    assert window.dims.current_step[0] == 2
+    assert set(layer.selected_data) == {table.boxes.layer_row(line)}
+
+
+def saved_and_opened_again(window, qtbot, panel, out, boxes):
+    with qtbot.waitSignal(panel.saved, timeout=WAIT):
+        panel.save_to(out)
+    qtbot.waitUntil(lambda: not panel.running, timeout=WAIT)
+    (again,) = window.open(out, plugin="napari-bioseg")
+    assert len(boxes_of(again)) == len(boxes) == len(read_boxes_csv(out))
+    assert boxes_of(again).hand.sum() == 2
+    assert np.allclose(again.extent.world, layer_extent(boxes), atol=0.02)
+
+
+def yellow(window):
+    """Return how many pixels on the canvas have the colour of boxes."""
+    red, green, blue, _ = np.moveaxis(window.screenshot(canvas_only=True, flash=False).astype(int), -1, 0)
+    return int(((red > 120) & (red - blue > 50) & (green - blue > 20)).sum())
+
+
+def layer_extent(boxes):
+    corners = boxes.corners * 0.1
+    low, high = corners[:, :2].min(axis=0), corners[:, 2:].max(axis=0)
+    return [[boxes.frame.min(), *low], [boxes.frame.max(), *high]]
+
+
+def test_both_themes_and_a_small_window(window, qtbot):
+    window.window.resize(1280, 800)
+    dock, panel = window.window.add_plugin_dock_widget("napari-bioseg", "Detect")
+    qtbot.waitUntil(lambda: panel.warm, timeout=WAIT)
+    for theme in ("light", "dark"):
+        window.theme = theme
+        body = panel.view.scroll.widget()
+        assert body.minimumSizeHint().width() <= panel.view.scroll.viewport().width()
+        assert dock.width() < 440
+    with qtbot.waitSignal(panel.destroyed, timeout=WAIT):
+        window.window.remove_dock_widget(dock)
+    window.add_image(np.zeros((8, 9)))
