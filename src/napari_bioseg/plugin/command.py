@@ -40,6 +40,15 @@ def command_line(source: Path, options: SegmentOptions | DetectOptions, out: Pat
     return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
 
 
+def beside(source: Path, ending: str) -> Path:
+    """Return a name beside an image: its own, with another ending."""
+    name = source.name
+    for own in (".ome.zarr", ".ome.tiff", ".ome.tif", ".nii.gz"):
+        if name.lower().endswith(own):
+            return source.with_name(name[: -len(own)] + ending)
+    return source.with_name(source.stem + ending)
+
+
 def _flag(name: str, value: Any) -> list[str]:
     flag = name.replace("_", "-")
     if isinstance(value, bool):

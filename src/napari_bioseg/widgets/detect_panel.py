@@ -8,14 +8,12 @@ from typing import Any
 
 import napari
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
+from qtpy.QtWidgets import QFileDialog, QWidget
 
-from napari_bioseg.core.errors import BiosegError, IncompatibleImageError
+from napari_bioseg.core.errors import BiosegError
 from napari_bioseg.core.job import Job
 from napari_bioseg.plugin.box_layer import boxes_at, boxes_of, state_of
 from napari_bioseg.plugin.box_result import BoxRequest, BoxResult, make_box_request, open_boxes, run_detection
-from napari_bioseg.plugin.command import command_line
-from napari_bioseg.plugin.images import check_like_file, source_of
 from napari_bioseg.plugin.layers import KEY
 from napari_bioseg.plugin.settings import load_settings
 from napari_bioseg.postprocess.boxes import BoxSelector
@@ -43,6 +41,7 @@ class DetectPanel(ModelPanel):
 
     options = DetectOptions
     remembered_as = "detect"
+    ending = ".boxes.csv"
 
     shown = Signal(object)  # the Shapes layer of boxes that have arrived
     saved = Signal(object)  # path
@@ -105,9 +104,7 @@ class DetectPanel(ModelPanel):
 
     def save(self) -> None:
         """Ask where, then save the boxes."""
-        source = source_of(self.view.image.layer)[0] if self.view.image.layer is not None else None
-        start = _out_beside(source) if source is not None else Path("boxes.csv")
-        name, _ = QFileDialog.getSaveFileName(self, "Save boxes", str(start), SAVE_FILTER)
+        name, _ = QFileDialog.getSaveFileName(self, "Save boxes", str(self.out_beside("boxes.csv")), SAVE_FILTER)
         if name:
             self.save_to(Path(name) if Path(name).suffix else Path(name + ".csv"))
 
@@ -142,31 +139,6 @@ class DetectPanel(ModelPanel):
 
         self.start(work, "Fitting thresholds", partial(self._fitted, len(places), len(truth)))
 
-    def copy_command(self) -> None:
-        """Put the command line that does what Detect does on the clipboard."""
-        try:
-            text = self.command()
-        except BiosegError as error:
-            show_problem(error)
-            return
-        QApplication.clipboard().setText(text)
-        self.view.say([f"Copied: {text}"])
-
-    def command(self) -> str:
-        """Return the command line that does what Detect does.
-
-        Raises
-        ------
-        BiosegError
-            As `request`; or the image is not in a file, or was changed since it was opened.
-        """
-        request = self.request()
-        source, origin = source_of(self.view.image.layer)
-        if source is None:
-            raise IncompatibleImageError(request.name, "is not in a file", "Save the image first, then open it")
-        check_like_file(self.view.image.layer)
-        return command_line(source, request.options, _out_beside(source), origin)
-
     def update_buttons(self) -> None:
         """Enable what can be pressed now."""
         view = self.view
@@ -179,7 +151,7 @@ class DetectPanel(ModelPanel):
         view = self.view
         view.image.changed.connect(self._image_changed)
         view.model.changed.connect(self._model_changed)
-        view.resample_form.changed.connect(self._resample_changed)
+        view.resample_form.changed.connect(self.resample_changed)
         view.detect_button.clicked.connect(self.detect)
         view.open_button.clicked.connect(self.open)
         view.save_button.clicked.connect(self.save)
@@ -237,9 +209,6 @@ class DetectPanel(ModelPanel):
             self.view.boxes.show_confidence(card.output.threshold)
         self.update_buttons()
 
-    def _resample_changed(self, _name: str = "") -> None:
-        self.view.model.set_resample(bool(self.view.resample_form.values()["resample"]))
-
     def _active_changed(self, _event: Any = None) -> None:
         layer = self._viewer.layers.selection.active
         if layer is not None and state_of(layer) is not None:
@@ -257,11 +226,3 @@ def _gives_way(layer: Any, new: Any) -> bool:
     state = state_of(layer)
     untouched = state is not None and bool(state.provenance) and not state.touched and not state.checked
     return untouched and layer.metadata[KEY]["owner"] == new.metadata[KEY]["owner"]
-
-
-def _out_beside(source: Path) -> Path:
-    name = source.name
-    for ending in (".ome.zarr", ".ome.tiff", ".ome.tif", ".nii.gz"):
-        if name.lower().endswith(ending):
-            return source.with_name(f"{name[: -len(ending)]}.boxes.csv")
-    return source.with_name(f"{source.stem}.boxes.csv")

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar
 
 import napari
 from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QApplication, QVBoxLayout, QWidget
 
-from napari_bioseg.core.errors import Cancelled, IncompatibleImageError, RecipeError, UnwritableFileError
+from napari_bioseg.core.errors import BiosegError, Cancelled, IncompatibleImageError, RecipeError, UnwritableFileError
 from napari_bioseg.core.job import Job
 from napari_bioseg.core.options import Options
 from napari_bioseg.models import Card
+from napari_bioseg.plugin.command import beside, command_line
+from napari_bioseg.plugin.images import check_like_file, source_of
 from napari_bioseg.plugin.settings import change_settings, load_settings, settings_file
 from napari_bioseg.widgets.warm_up import load_engine, read_zoo
 from napari_bioseg.widgets.worker import Task, show_problem
@@ -29,12 +32,13 @@ class ModelPanel(QWidget):
     Parameters
     ----------
     napari_viewer : napari.Viewer
-    view : QWidget
-        Shows ``image``, ``model``, ``progress`` and ``forms``, and can ``say`` lines.
+    view : ModelView
+        With its ``forms``.
     """
 
     options: ClassVar[type[Options]]
     remembered_as: ClassVar[str]  # field of `Settings`
+    ending: ClassVar[str]  # of files of results, after the name of the image
 
     def __init__(self, napari_viewer: napari.Viewer, view: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -57,6 +61,10 @@ class ModelPanel(QWidget):
         """Whether a job is under way."""
         return self._task is not None
 
+    def request(self) -> Any:
+        """Return what the panel would ask of the engine now: with ``name`` and ``options``."""
+        raise NotImplementedError
+
     def update_buttons(self) -> None:
         """Enable what can be pressed now."""
         raise NotImplementedError
@@ -77,6 +85,40 @@ class ModelPanel(QWidget):
                 layer.name, "no model is chosen that takes it", "Choose another image or model"
             )
         return layer, card
+
+    def copy_command(self) -> None:
+        """Put the command line that does the same on the clipboard."""
+        try:
+            text = self.command()
+        except BiosegError as error:
+            show_problem(error)
+            return
+        QApplication.clipboard().setText(text)
+        self.view.say([f"Copied: {text}"])
+
+    def command(self) -> str:
+        """Return the command line that does what the panel would do now.
+
+        Raises
+        ------
+        BiosegError
+            As `request`; or the image is not in a file, or was changed since it was opened.
+        """
+        request = self.request()
+        source, origin = source_of(self.view.image.layer)
+        if source is None:
+            raise IncompatibleImageError(request.name, "is not in a file", "Save the image first, then open it")
+        check_like_file(self.view.image.layer)
+        return command_line(source, request.options, beside(source, self.ending), origin)
+
+    def out_beside(self, otherwise: str) -> Path:
+        """Return where results go unless the user says otherwise: beside the image, if this is in a file."""
+        source = source_of(self.view.image.layer)[0] if self.view.image.layer is not None else None
+        return beside(source, self.ending) if source is not None else Path(otherwise)
+
+    def resample_changed(self, _name: str = "") -> None:
+        """Let the model's lines follow the choice."""
+        self.view.model.set_resample(bool(self.view.resample_form.values()["resample"]))
 
     def look_for_models(self) -> None:
         """Read the zoo and load the engine, both in the background."""

@@ -7,12 +7,10 @@ from typing import Any
 
 import napari
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
+from qtpy.QtWidgets import QFileDialog, QWidget
 
-from napari_bioseg.core.errors import BiosegError, IncompatibleImageError
+from napari_bioseg.core.errors import BiosegError
 from napari_bioseg.core.job import Job, Progress
-from napari_bioseg.plugin.command import command_line
-from napari_bioseg.plugin.images import check_like_file, source_of
 from napari_bioseg.plugin.result import Request, Result, decode_again, run, save_result
 from napari_bioseg.plugin.session import is_edited, make_request, result_of, show
 from napari_bioseg.plugin.settings import load_settings
@@ -44,6 +42,7 @@ class SegmentPanel(ModelPanel):
 
     options = SegmentOptions
     remembered_as = "segment"
+    ending = f".labels{ENDING}"
 
     shown = Signal(object)  # the Labels layer of a prediction that has arrived
     saved = Signal(object)  # list of paths
@@ -53,7 +52,7 @@ class SegmentPanel(ModelPanel):
         self.tuner = Tuner(napari_viewer, self)
         self._connect()
         self.restore()
-        self._resample_changed()
+        self.resample_changed()
         self._image_changed()
         self.look_for_models()
 
@@ -89,8 +88,7 @@ class SegmentPanel(ModelPanel):
 
     def save(self) -> None:
         """Ask where, then save the labels."""
-        source = source_of(self.view.image.layer)[0] if self.view.image.layer is not None else None
-        start = _free(_out_beside(source) if source is not None else Path(f"labels{ENDING}"))
+        start = _free(self.out_beside(f"labels{ENDING}"))
         name, chosen = QFileDialog.getSaveFileName(self, "Save labels", str(start), ";;".join(SAVE_FILTERS))
         if name:
             self.save_to(Path(name) if Path(name).suffix else Path(name + SAVE_FILTERS.get(chosen, ".ome.zarr")))
@@ -109,31 +107,6 @@ class SegmentPanel(ModelPanel):
 
         self.start(work, f"Saving {out.name}", partial(self._saved, result.done))
 
-    def copy_command(self) -> None:
-        """Put the command line that does what Segment does on the clipboard."""
-        try:
-            text = self.command()
-        except BiosegError as error:
-            show_problem(error)
-            return
-        QApplication.clipboard().setText(text)
-        self.view.say([f"Copied: {text}"])
-
-    def command(self) -> str:
-        """Return the command line that does what Segment does.
-
-        Raises
-        ------
-        BiosegError
-            As `request`; or the image is not in a file, or was changed since it was opened.
-        """
-        request = self.request()
-        source, origin = source_of(self.view.image.layer)
-        if source is None:
-            raise IncompatibleImageError(request.name, "is not in a file", "Save the image first, then open it")
-        check_like_file(self.view.image.layer)
-        return command_line(source, request.options, _out_beside(source), origin)
-
     def update_buttons(self) -> None:
         """Enable what can be pressed now."""
         ready = not self.running and self.view.image.image() is not None and self.view.model.card() is not None
@@ -147,7 +120,7 @@ class SegmentPanel(ModelPanel):
         view.image.changed.connect(self._image_changed)
         view.model.changed.connect(self._model_changed)
         view.labels_form.changed.connect(self._retune)
-        view.resample_form.changed.connect(self._resample_changed)
+        view.resample_form.changed.connect(self.resample_changed)
         view.preview_button.clicked.connect(self.preview)
         view.segment_button.clicked.connect(self.segment)
         view.save_button.clicked.connect(self.save)
@@ -224,9 +197,6 @@ class SegmentPanel(ModelPanel):
             self.view.show_own(card.output)
         self.update_buttons()
 
-    def _resample_changed(self, _name: str = "") -> None:
-        self.view.model.set_resample(bool(self.view.resample_form.values()["resample"]))
-
     def _active_changed(self, _event: Any = None) -> None:
         layer = self._viewer.layers.selection.active
         if layer is not None and result_of(layer) is not None:
@@ -258,11 +228,3 @@ def _free(out: Path) -> Path:
     """Return a name with -2, -3 and so on before its ending, if there is such a folder already."""
     names = (out.with_name(f"{out.name.removesuffix(ENDING)}-{i}{ENDING}") for i in count(2))
     return out if not out.exists() else next(name for name in names if not name.exists())
-
-
-def _out_beside(source: Path) -> Path:
-    name = source.name
-    for ending in (".ome.zarr", ".ome.tiff", ".ome.tif", ".nii.gz"):
-        if name.lower().endswith(ending):
-            return source.with_name(f"{name[: -len(ending)]}.labels{ENDING}")
-    return source.with_name(f"{source.stem}.labels{ENDING}")
