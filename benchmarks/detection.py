@@ -3,7 +3,7 @@
 Frames are simulated with seeds that the detector was not trained on; with the project's data folder also the public
 single-molecule movies. Ours runs with its default thresholds; of each baseline the best parameters are taken, with
 the truth of these very frames in hand. ``--figure FILE`` draws the recall of both members of a pair against their
-distance.
+distance; ``--card FOLDER`` writes the scores of LoG onto the card of the model.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,13 +31,16 @@ from napari_bioseg.metrics.detection import (
     mean_average_precision,
     precision_recall,
 )
+from napari_bioseg.models.card import CARD_FILE, Score, read_card
 from napari_bioseg.simulate.emccd import SCENES, Vesicles, emccd_frames
 from napari_bioseg.workflows.detection import LEAST_CONFIDENCE, detect
+from napari_bioseg.workflows.training import readme
 
 RADIUS = 2.0
 """Pixels within which a centre counts as found."""
 
 FRAMES, EDGE, SEED = 40, 192, 900_000
+LOG = "LoG, best"
 _SIGMAS = (1.0, 1.4, 1.8, 2.4, 3.0)
 
 
@@ -117,27 +120,60 @@ def scenes() -> Iterator[tuple[str, np.ndarray, Boxes, bool]]:
             yield name, frames, truth, False
 
 
-def table() -> Iterator[str]:
-    """Yield the lines of the table."""
-    yield f"F1 within {RADIUS:g} px; mAP by COCO; in brackets 95 % by bootstrap over frames"
-    yield "| frames | method | mAP50 | mAP50-95 | F1 | mean F1, 0-3 px | count error |"
-    yield "|---|---|---|---|---|---|---|"
+@dataclass(frozen=True)
+class Line:
+    """Scores of one method on one scene; no average precision where the truth has no sizes."""
+
+    scene: str
+    frames: int
+    particles: int
+    method: str
+    average: float | None
+    averages: float | None
+    f1: float
+    interval: tuple[float, float]
+    integral: float
+    counts: float
+
+    def __str__(self) -> str:
+        average, averages = ("" if v is None else f"{v:.3f}" for v in (self.average, self.averages))
+        return (
+            f"| {self.scene} (n = {self.frames}, {self.particles} particles) | {self.method} | {average} | {averages} "
+            f"| {self.f1:.3f} ({self.interval[0]:.3f}-{self.interval[1]:.3f}) | {self.integral:.3f} "
+            f"| {self.counts:.3f} |"
+        )
+
+
+def lines() -> Iterator[Line]:
+    """Yield the scores of each method on each scene."""
     for name, frames, truth, sized in scenes():
-        methods = {
-            "ours": ours(frames),
-            "LoG, best": best_log(frames, truth),
-            "DBSCAN, best": best_dbscan(frames, truth),
-        }
+        methods = {"ours": ours(frames), LOG: best_log(frames, truth), "DBSCAN, best": best_dbscan(frames, truth)}
         for method, (every, kept) in methods.items():
-            average = f"{precision_recall(every, truth).average_precision:.3f}" if sized else ""
-            averages = f"{mean_average_precision(every, truth):.3f}" if sized else ""
-            frames_drawn = len(frames_of(kept, truth))
-            low, high = bootstrap_interval(weighted_f1(kept, truth, RADIUS), frames_drawn, repeats=100)
-            yield (
-                f"| {name} (n = {len(frames)}, {len(truth)} particles) | {method} | {average} | {averages} "
-                f"| {f1(kept, truth):.3f} ({low:.3f}-{high:.3f}) | {f1_integral(kept, truth):.3f} "
-                f"| {count_error(kept, truth):.3f} |"
-            )
+            drawn = len(frames_of(kept, truth))
+            yield Line(
+                name, len(frames), len(truth), method,
+                precision_recall(every, truth).average_precision if sized else None,
+                mean_average_precision(every, truth) if sized else None,
+                f1(kept, truth),
+                bootstrap_interval(weighted_f1(kept, truth, RADIUS), drawn, repeats=100),
+                f1_integral(kept, truth), count_error(kept, truth),
+            )  # fmt: skip
+
+
+def put_on_card(folder: Path, found: Sequence[Line]) -> None:
+    """Write the scores of the best LoG beside those of the model, on its card and in its README."""
+    card = read_card(folder)
+    log = {line.scene: line for line in found if line.method == LOG and line.average is not None}
+    figures = {"map50": "average", "map": "averages", "f1": "f1"}
+
+    def baseline(score: Score) -> float | None:
+        of = [line for scene, line in log.items() if f"({scene})" in score.on] or [*log.values()]
+        return float(np.mean([getattr(line, figures[score.metric]) for line in of]))
+
+    scores = tuple(s.model_copy(update={"baseline": baseline(s)}) for s in card.scores)
+    card = card.model_copy(update={"scores": scores})
+    (folder / CARD_FILE).write_text(card.to_yaml(), encoding="utf-8")
+    (folder / "README.md").write_text(readme(card), encoding="utf-8")
 
 
 def pair_recall(find: Callable[[np.ndarray, Boxes], Boxes], distance: float) -> float:
@@ -178,16 +214,24 @@ def draw_pairs(path: Path) -> None:
 
 
 def main() -> None:
-    """Print the table, and draw the figure when it is asked for."""
+    """Print the table, or draw the figure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--figure", type=Path)
+    parser.add_argument("--card", type=Path, help="model folder, whose card is told the scores of LoG")
     chosen = parser.parse_args()
     if chosen.figure:
         draw_pairs(chosen.figure)
         return
-    for line in table():
-        sys.stdout.write(line + "\n")
+    sys.stdout.write(f"F1 within {RADIUS:g} px; mAP by COCO; in brackets 95 % by bootstrap over frames\n")
+    sys.stdout.write("| frames | method | mAP50 | mAP50-95 | F1 | mean F1, 0-3 px | count error |\n")
+    sys.stdout.write("|---|---|---|---|---|---|---|\n")
+    found = []
+    for line in lines():
+        found.append(line)
+        sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
+    if chosen.card:
+        put_on_card(chosen.card, found)
 
 
 if __name__ == "__main__":

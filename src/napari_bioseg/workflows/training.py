@@ -190,6 +190,12 @@ def _mean(values: list[float | None]) -> float | None:
     return mean(known) if known else None
 
 
+_BASELINES = {
+    "semantic": ("oracle threshold", "the score of the single grey-value threshold with the best Dice"),
+    "detection": ("best LoG", "a Laplacian of Gaussian at its best scale and threshold"),
+}
+
+
 def readme(card: Card) -> str:
     """Return the README of a model folder, all from its card."""
     boxes = card.task == "detection"
@@ -229,11 +235,9 @@ def _score_table(card: Card) -> str:
         f"| {s.metric} | {s.value:.4f} | {'' if s.baseline is None else f'{s.baseline:.4f}'} | {s.on} | {s.n} |"
         for s in card.scores
     ]
-    table = ["| score | value | oracle threshold | on | n |", "|---|---|---|---|---|", *rows, ""]
-    about = (
-        '"Oracle threshold" is the score of the single grey-value threshold with the best Dice, found with the truth'
-    )
-    return "\n".join([*table, f"{about} in hand."])
+    name, about = _BASELINES.get(card.task, _BASELINES["semantic"])
+    table = [f"| score | value | {name} | on | n |", "|---|---|---|---|---|", *rows, ""]
+    return "\n".join([*table, f'"{name[0].upper()}{name[1:]}" is {about}, found with the truth in hand.'])
 
 
 def _again(card: Card) -> str:
