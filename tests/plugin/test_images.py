@@ -14,9 +14,9 @@ from napari_bioseg.plugin.images import (
     axes_answered,
     axes_of_layer,
     axes_question,
-    check_like_file,
     image_behind,
     image_of_layer,
+    like_file,
     opened_with_answer,
     same_layer,
     set_axes,
@@ -103,15 +103,15 @@ def test_a_layer_is_compared_with_its_file(viewer, tmp_path):
     path = tmp_path / "two.ome.tif"
     tifffile.imwrite(path, np.zeros((2, 8, 9), "u1"), metadata={"axes": "CYX", "PhysicalSizeX": 0.5})
     own, _ = (viewer.add_image(data, **attributes) for data, attributes, _ in read_layers(path))
-    check_like_file(own)
+    like_file(own)()
     other = viewer.add_image(np.zeros((2, 8, 9), "u1"), axis_labels="cyx")  # as another reader gives it
     other._source = SimpleNamespace(path=str(path))
     with pytest.raises(IncompatibleImageError, match="pixel size differs from its file"):
-        check_like_file(other)
+        like_file(other)()
     own.data = np.zeros((4, 9), "u1")
     with pytest.raises(IncompatibleImageError, match="shape differs from its file"):
-        check_like_file(own)
-    check_like_file(viewer.add_image(np.zeros((8, 9))))
+        like_file(own)()
+    like_file(viewer.add_image(np.zeros((8, 9))))()
 
 
 def test_whose_axes_were_answered(viewer, tmp_path):

@@ -471,6 +471,7 @@ def test_the_copied_command_gives_the_same_labels(qtbot, viewer, panel, path):
     panel.view.labels_form.set_values({"threshold": 0.7, "instances": True, "min_size": 5})
     layer = segment(qtbot, panel)
     qtbot.mouseClick(panel.view.copy_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "Copied" in panel.view.notes.text(), timeout=WAIT)
     words = shlex.split(QApplication.clipboard().text())
     assert words[:3] == ["bioseg", "segment", str(path)]
     app(words[1:], standalone_mode=False)
@@ -486,6 +487,22 @@ def test_a_layer_unlike_its_file_has_no_command(viewer, panel):
     layer.scale = (2.0, 1.0, 1.0)
     with pytest.raises(IncompatibleImageError, match=r"pixel size differs from its file.*Save it first"):
         panel.command()
+
+
+def test_copying_opens_the_file_outside_the_gui_thread(qtbot, viewer, panel, path, monkeypatch):
+    from types import SimpleNamespace
+
+    from napari_bioseg import io
+
+    opened, own = [], io.open_image
+    monkeypatch.setattr(io, "open_image", lambda *a, **k: (opened.append(threading.current_thread()), own(*a, **k))[1])
+    pixels = np.asarray(own(path).data)
+    layer = viewer.add_image(pixels, scale=(2, 0.5, 0.25), units=("µm",) * 3, axis_labels=("z", "y", "x"))
+    layer._source = SimpleNamespace(path=str(path))  # as of another reader
+    panel.copy_command()
+    qtbot.waitUntil(lambda: "Copied" in panel.view.notes.text(), timeout=WAIT)
+    assert opened
+    assert threading.main_thread() not in opened
 
 
 def test_a_free_name_is_proposed(qtbot, panel, path, tmp_path, monkeypatch):

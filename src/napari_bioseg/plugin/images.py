@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,29 +106,35 @@ def from_our_reader(layer: Any) -> bool:
     return "image" in own and own["image"].source is not None
 
 
-def check_like_file(layer: Any) -> None:
-    """Refuse a layer of another shape or pixel size than the image in its file.
+def like_file(layer: Any) -> Callable[[], None]:
+    """Return a check that the layer has the shape and pixel size of the image in its file.
+
+    The check no longer touches the layer, so that it can open the file outside the GUI thread.
 
     Raises
     ------
     IncompatibleImageError
-        It was cropped, resampled or given another pixel size in napari.
+        By the check: the layer was cropped, resampled or given another pixel size in napari.
     BiosegError
-        As `napari_bioseg.open_image`, where another reader made the layer.
+        By the check: as `napari_bioseg.open_image`, where another reader made the layer.
     """
-    from napari_bioseg.io import open_image
+    own, (path, origin), shown, name = _own(layer), source_of(layer), image_of_layer(layer), layer.name
 
-    own, (path, origin), shown = _own(layer), source_of(layer), image_of_layer(layer)
-    if path is None:
-        return
-    stored = own["image"] if "image" in own else open_image(path, axes=origin.axes)
-    # Of a stack that shows one of its channels, the channel is no axis of the layer.
-    kept = [i for i, a in enumerate(stored.axes) if a != "C" or own.get("channel") is None]
-    alike = shown.shape == tuple(stored.shape[i] for i in kept)
-    sizes = [(stored.scale[i], stored.units[i]) for i in kept]
-    if not alike or not _same_steps(sizes, list(zip(shown.scale, shown.units, strict=True))):
-        what = "pixel size" if alike else "shape"
-        raise IncompatibleImageError(layer.name, f"its {what} differs from its file's", "Save it first, then open it")
+    def check() -> None:
+        from napari_bioseg.io import open_image
+
+        if path is None:
+            return
+        stored = own["image"] if "image" in own else open_image(path, axes=origin.axes)
+        # Of a stack that shows one of its channels, the channel is no axis of the layer.
+        kept = [i for i, a in enumerate(stored.axes) if a != "C" or own.get("channel") is None]
+        alike = shown.shape == tuple(stored.shape[i] for i in kept)
+        sizes = [(stored.scale[i], stored.units[i]) for i in kept]
+        if not alike or not _same_steps(sizes, list(zip(shown.scale, shown.units, strict=True))):
+            what = "pixel size" if alike else "shape"
+            raise IncompatibleImageError(name, f"its {what} differs from its file's", "Save it first, then open it")
+
+    return check
 
 
 def source_of(layer: Any) -> tuple[Path | None, Origin]:

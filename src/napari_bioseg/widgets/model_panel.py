@@ -16,7 +16,7 @@ from napari_bioseg.core.job import Job
 from napari_bioseg.core.options import Options
 from napari_bioseg.models import Card
 from napari_bioseg.plugin.command import beside, command_line
-from napari_bioseg.plugin.images import check_like_file, source_of
+from napari_bioseg.plugin.images import like_file, source_of
 from napari_bioseg.plugin.settings import change_settings, load_settings, settings_file
 from napari_bioseg.widgets.warm_up import load_engine, read_zoo
 from napari_bioseg.widgets.worker import Task, show_problem
@@ -87,14 +87,20 @@ class ModelPanel(QWidget):
         return layer, card
 
     def copy_command(self) -> None:
-        """Put the command line that does the same on the clipboard."""
+        """Put the command line that does the same on the clipboard, once the image was compared with its file."""
         try:
-            text = self.command()
+            text, check = self._command()
         except BiosegError as error:
             show_problem(error)
             return
-        QApplication.clipboard().setText(text)
-        self.view.say([f"Copied: {text}"])
+
+        def work(_job: Job) -> str:
+            check()
+            return text
+
+        task = Task(work, self)
+        task.succeeded.connect(self._copied)
+        task.start()
 
     def command(self) -> str:
         """Return the command line that does what the panel would do now.
@@ -104,12 +110,20 @@ class ModelPanel(QWidget):
         BiosegError
             As `request`; or the image is not in a file, or was changed since it was opened.
         """
-        request = self.request()
-        source, origin = source_of(self.view.image.layer)
+        text, check = self._command()
+        check()
+        return text
+
+    def _command(self) -> tuple[str, Callable[[], None]]:
+        request, layer = self.request(), self.view.image.layer
+        source, origin = source_of(layer)
         if source is None:
             raise IncompatibleImageError(request.name, "is not in a file", "Save the image first, then open it")
-        check_like_file(self.view.image.layer)
-        return command_line(source, request.options, beside(source, self.ending), origin)
+        return command_line(source, request.options, beside(source, self.ending), origin), like_file(layer)
+
+    def _copied(self, text: str) -> None:
+        QApplication.clipboard().setText(text)
+        self.view.say([f"Copied: {text}"])
 
     def out_beside(self, otherwise: str) -> Path:
         """Return where results go unless the user says otherwise: beside the image, if this is in a file."""
