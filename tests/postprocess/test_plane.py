@@ -115,7 +115,8 @@ def test_holes_and_sizes_are_those_of_a_plain_search(p: np.ndarray, fill: int, l
     empty, n = ndimage.label(~mask)
     for i in range(1, n + 1):
         hole = empty == i
-        mask |= hole & (hole.sum() <= fill) & ~(hole & border).any()
+        # In a picture of nothing else, there is no class for it to take.
+        mask |= hole & (hole.sum() <= fill) & ~(hole & border).any() & (hole.size > hole.sum())
     expected, n = ndimage.label(mask)
     kept = [i for i in range(1, n + 1) if (expected == i).sum() >= least]
     options = DecodeOptions(instances=True, fill_holes=fill, min_size=least)
