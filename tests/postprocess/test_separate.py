@@ -148,7 +148,7 @@ def test_lines_are_those_of_a_watershed_of_the_whole_plane(p: Any) -> None:
 
 @some
 @given(p=cells())
-def test_no_piece_has_two_cores_and_every_pixel_of_a_line_lies_between_two(p: Any) -> None:
+def test_no_piece_has_two_cores_and_every_line_lies_between_two(p: Any) -> None:
     inside, smooth = p[0, 0] > 0.5, ndimage.gaussian_filter(p[0, 0].astype(np.float32), 1)
     found = lines(inside, p[0, 0], 0.9)
     assert not (found & ~inside).any()
@@ -158,10 +158,11 @@ def test_no_piece_has_two_cores_and_every_pixel_of_a_line_lies_between_two(p: An
     pieces, n = ndimage.label(inside & ~found)
     for piece in range(1, n + 1):
         assert len(np.unique(cores[pieces == piece])) <= 2  # with 0
-    padded = np.pad(pieces, 1)
-    for y, x in np.argwhere(found) + 1:
-        around = padded[y - 1 : y + 2, x - 1 : x + 2]  # where three lines meet, two pieces touch by a corner only
-        assert len(set(around.ravel().tolist()) - {0}) >= 2
+    # Line by line, since a pixel where three of them meet, or at a plateau, may have one neighbour only.
+    drawn, n = ndimage.label(found, np.ones((3, 3)))
+    for line in range(1, n + 1):
+        beside = ndimage.binary_dilation(drawn == line, np.ones((3, 3)))
+        assert len(np.unique(pieces[beside & (pieces > 0)])) >= 2
 
 
 LAYOUT = {"chunks": st.tuples(*[st.integers(3, 20)] * 3), "block": st.integers(60, 6000)}
