@@ -15,6 +15,7 @@ from napari_bioseg.simulate.emccd import (
     emccd_frames,
     random_camera,
     random_vesicles,
+    vesicle_scene,
 )
 
 DARK = Vesicles(density=0, clusters=0, pairs=0, background=0, haze=0, gradient=0)
@@ -105,3 +106,11 @@ def test_random_scenes_hold_particles_and_use_the_range_of_the_camera():
         assert len(boxes) > 0
         assert (frames == 65535).mean() < 0.05
         assert np.ptp(frames) > 10
+
+
+def test_dense_scenes_hold_more_particles_than_any():
+    counts = {scene: [len(vesicle_scene(seed=s, scene=scene)[1]) for s in range(6)] for scene in ("any", "dense")}
+    assert np.mean(counts["dense"]) > 1.5 * np.mean(counts["any"])
+    assert min(counts["dense"]) > 30
+    again = vesicle_scene(seed=3, scene="dense")
+    assert len(again[1]) == counts["dense"][3]

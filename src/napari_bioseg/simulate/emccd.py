@@ -302,7 +302,8 @@ def vesicle_scene(
         ``(T, Y, X)``.
     seed : int
     scene : str
-        A key of `SCENES`; or ``"any"``, which draws vesicles and camera anew for each seed.
+        A key of `SCENES`; or ``"any"``, which draws vesicles and camera anew for each seed, or ``"dense"``, which draws
+        them such that many touch.
 
     Raises
     ------
@@ -310,13 +311,16 @@ def vesicle_scene(
         There is no such scene.
     """
     shape = (shape[0], shape[1], shape[2])  # a recipe gives a list
-    if scene == "any":
+    if scene in {"any", "dense"}:
         rng = np.random.default_rng((seed, 1))
-        frames, boxes = emccd_frames(shape, 0.1, seed, vesicles=random_vesicles(rng), camera=random_camera(rng))
+        vesicles = random_vesicles(rng)
+        if scene == "dense":
+            vesicles = replace(vesicles, density=rng.uniform(2, 8), pairs=rng.uniform(0.5, 3))
+        frames, boxes = emccd_frames(shape, 0.1, seed, vesicles=vesicles, camera=random_camera(rng))
     elif scene in SCENES:
         frames, boxes = emccd_frames(shape, 0.1, seed, vesicles=SCENES[scene])
     else:
-        raise LookupError(f"no scene {scene!r}; there are any, {', '.join(SCENES)}")
+        raise LookupError(f"no scene {scene!r}; there are any, dense, {', '.join(SCENES)}")
     return frames, Boxes.of(boxes.centre, boxes.size, z=boxes.frame)
 
 
