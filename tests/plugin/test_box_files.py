@@ -54,6 +54,23 @@ def test_a_csv_becomes_a_layer_in_the_world_and_a_csv_again(tmp_path, boxes):
     assert np.allclose([float(v) for v in first.split(",")[8:]], [3.0, 6.0, 9.4, 0.6, 0.8], atol=1e-2)
 
 
+def test_the_panel_saves_where_the_layer_lies(tmp_path, boxes):
+    from napari_bioseg.plugin.box_layer import state_of
+    from napari_bioseg.workflows.detection import save_boxes
+
+    write_boxes_csv(tmp_path / "a.csv", boxes, scale=(2.0, 0.1, 0.2), translate=(1.0, 5.0, 7.0))
+    layer = opened(tmp_path / "a.csv")
+    save_boxes(boxes_of(layer), tmp_path / "b.csv", state_of(layer).image)
+    one, other = (np.genfromtxt(tmp_path / f"{n}.csv", delimiter=",", skip_header=1)[:, 8:] for n in "ab")
+    assert np.allclose(one, other, atol=1e-2)
+
+
+def test_boxes_of_a_huge_movie_open_without_its_pixels(tmp_path):
+    far = Boxes.of([[10, 10], [9e5, 9e5]], [[4, 4]] * 2, frame=[0, 10**6])
+    write_boxes_csv(tmp_path / "a.csv", far)
+    assert boxes_of(opened(tmp_path / "a.csv")).frame.tolist() == [0, 10**6]
+
+
 def test_without_micrometres_boxes_lie_in_pixels(tmp_path, boxes):
     write_boxes_csv(tmp_path / "a.csv", Boxes.of(boxes.centre, boxes.size))
     layer = opened(tmp_path / "a.csv")

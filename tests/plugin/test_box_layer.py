@@ -168,6 +168,49 @@ def test_a_layer_that_napari_made_anew_is_followed_once(layer):
     assert copy.features["source"].tolist() == ["model"] * 6 + ["hand"]
 
 
+def test_a_pasted_box_is_the_hand_s(layer):
+    layer.selected_data = {0}
+    layer._copy_data()  # what Ctrl+C and Ctrl+V call
+    layer._paste_data()
+    assert state_of(layer).touched
+    tune(layer, options(confidence=1.0))
+    assert boxes_of(layer).hand.tolist() == [True]
+
+
+def test_a_copy_has_a_state_of_its_own(layer):
+    from napari.layers import Layer
+
+    copy = Layer.create(*layer.as_layer_data_tuple())
+    follow(copy)
+    layer.selected_data = {0, 2}
+    layer.remove_selected()
+    copy.add_rectangles(NEW)
+    assert copy.features["source"].tolist() == ["model"] * 6 + ["hand"]
+    tune(copy, options(confidence=0.2))
+    check(copy, (0, 0), True)
+    assert state_of(layer).options.confidence is None
+    assert not state_of(layer).checked
+
+
+def test_what_was_moved_before_it_was_followed_counts(layer):
+    from napari.layers import Layer
+
+    copy = Layer.create(*layer.as_layer_data_tuple())
+    copy._data_view.shift(4, np.array([3.0, 2.0]))
+    follow(copy)
+    assert state_of(copy).touched
+    tune(copy, options(confidence=1.0))
+    assert boxes_of(copy).centre.tolist() == [[23, 22]]
+
+
+def test_boxes_of_a_file_are_all_shown_until_a_threshold_is_moved(boxes):
+    image = image_from_array(np.zeros((2, 40, 40)), "TYX")
+    layer = box_layer(BoxState(BoxSelector(boxes), BoxOptions(), 0.0, image, "TYX"), name="file", every=True)
+    assert len(boxes_of(layer)) == 6
+    tune(layer, options())
+    assert len(boxes_of(layer)) == 4
+
+
 def test_no_boxes_at_all(boxes):
     image = image_from_array(np.zeros((40, 40)), "YX")
     layer = box_layer(BoxState(BoxSelector(Boxes.none()), BoxOptions(), 0.5, image, "YX"), name="none")

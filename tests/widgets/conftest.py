@@ -19,6 +19,11 @@ def viewer():
 
 
 @pytest.fixture
+def window(make_napari_viewer_proxy):
+    return make_napari_viewer_proxy(show=True, strict_qt="raise")
+
+
+@pytest.fixture
 def make_panel(qtbot, tiny_zoo):
     """Open the panel on a viewer without a window, once its models are listed."""
     from qtpy.QtCore import QThreadPool

@@ -337,6 +337,27 @@ def test_choices_are_remembered(qtbot, viewer, panel, make_detect_panel):
     assert again.view.boxes.form.values()["iou"] == 0.45
 
 
+def test_opening_boxes_neither_replaces_a_detection_nor_changes_what_the_next_one_asks_for(
+    qtbot, viewer, panel, make_detect_panel, tmp_path
+):
+    layer = run(qtbot, panel)
+    slide(panel, iou=0.45)
+    settled(qtbot, panel)
+    with qtbot.waitSignal(panel.saved, timeout=WAIT):
+        panel.save_to(tmp_path / "boxes.csv")
+    qtbot.waitUntil(lambda: not panel.running, timeout=WAIT)
+    with qtbot.waitSignal(panel.shown, timeout=WAIT) as caught:
+        panel.open_from(tmp_path / "boxes.csv")
+    qtbot.waitUntil(lambda: not panel.running, timeout=WAIT)
+    assert layer in viewer.layers
+    caught.args[0].add_rectangles(NEW)
+    settled(qtbot, panel)
+    assert load_settings().detect["iou"] == 0.45
+    viewer.layers.selection.active = viewer.layers["boxes"]
+    again = make_detect_panel(viewer)
+    assert again.boxes.layer is viewer.layers["boxes"]  # a panel that is opened later sees what is there
+
+
 def test_problems_are_one_line_and_nothing_is_half_done(qtbot, viewer, panel, tmp_path):
     from napari.utils.notifications import notification_manager
 

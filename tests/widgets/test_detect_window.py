@@ -17,11 +17,6 @@ WAIT = 60_000
 
 
 @pytest.fixture
-def window(make_napari_viewer_proxy):
-    return make_napari_viewer_proxy(show=True, strict_qt="raise")
-
-
-@pytest.fixture
 def path(tmp_path):
     frames = emccd_frames((3, 64, 64), 0.1, 5, vesicles=Vesicles(density=2, photons=(400, 0.4)))[0]
     size = {"PhysicalSizeY": 0.1, "PhysicalSizeX": 0.1}

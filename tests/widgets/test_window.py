@@ -14,11 +14,6 @@ WAIT = 60_000
 
 
 @pytest.fixture
-def window(make_napari_viewer_proxy):
-    return make_napari_viewer_proxy(show=True, strict_qt="raise")
-
-
-@pytest.fixture
 def bare(tmp_path):
     path = tmp_path / "bare.tif"
     tifffile.imwrite(path, np.zeros((5, 40, 50), np.uint8), photometric="minisblack", metadata=None)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import numpy.typing as npt
 
-from napari_bioseg.core.axes import to_standard_unit
 from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.core.image import Image, image_from_array
 from napari_bioseg.plugin.box_layer import BoxState, box_layer_data, boxes_from_shapes
 from napari_bioseg.plugin.layers import KEY, LayerData
+from napari_bioseg.plugin.placing import axes_said, placement_said
 
 NEEDED = {"y", "x", "height", "width"}
 
@@ -49,9 +51,8 @@ def read_box_layers(path: str | Path) -> list[LayerData]:
     placed = read_boxes_scale(source, boxes)
     axes = "".join(a for a, at in (("T", boxes.frame), ("Z", boxes.z)) if at.any()) + "YX"
     image, placement = _image(source, boxes, axes, placed)
-    # All of them are shown, as they were saved, until a slider is moved.
-    state = BoxState(BoxSelector(boxes[~boxes.hand]), BoxOptions(iou=1.0), 0.0, image, axes)
-    return [box_layer_data(state, boxes[boxes.hand], name=source.stem, placement=placement)]
+    state = BoxState(BoxSelector(boxes[~boxes.hand]), BoxOptions(), 0.0, image, axes)
+    return [box_layer_data(state, boxes[boxes.hand], name=source.stem, placement=placement, every=True)]
 
 
 def write_boxes(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]:
@@ -90,7 +91,10 @@ def write_boxes(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str
 
 def _boxes(corners: list[Any], ndim: int, attributes: Mapping[str, Any]) -> tuple[Boxes, str]:
     state = attributes.get("metadata", {}).get(KEY, {}).get("boxes")
-    axes = state.axes if isinstance(state, BoxState) else _axes(ndim, attributes)
+    if isinstance(state, BoxState):
+        axes = state.axes
+    else:
+        axes = axes_said(ndim, attributes, "TZYX") or {2: "YX", 3: "TYX"}.get(ndim, "TZYX")
     boxes = boxes_from_shapes(corners, axes)
     features = attributes.get("features")
     if not isinstance(state, BoxState) or features is None or "kept" not in features:
@@ -101,26 +105,13 @@ def _boxes(corners: list[Any], ndim: int, attributes: Mapping[str, Any]) -> tupl
     return marked[np.asarray(features["kept"], bool)], axes
 
 
-def _axes(ndim: int, attributes: Mapping[str, Any]) -> str:
-    letters = "".join(str(label)[:1].upper() for label in attributes.get("axis_labels", ()))
-    known = len(letters) == ndim == len(set(letters)) and set(letters) <= set("TZYX") and letters.endswith("YX")
-    return letters if known else "TZYX"[-ndim:] if ndim != 3 else "TYX"
-
-
 def _micrometres(axes: str, attributes: Mapping[str, Any]) -> tuple[list[float] | None, list[float]]:
     """Return scale and translation along Z, Y and X in µm; None for a layer without a length."""
-    units = dict(zip(axes, (str(u) for u in attributes.get("units") or ("pixel",) * len(axes)), strict=True))
-    scale = dict(zip(axes, attributes.get("scale", (1.0,) * len(axes)), strict=True))
-    moved = dict(zip(axes, attributes.get("translate", (0.0,) * len(axes)), strict=True))
-    if any(to_standard_unit(a, 1.0, units[a])[1] != "micrometer" for a in "YX"):
+    scale, units, translate = (dict(zip(axes, v, strict=True)) for v in placement_said(axes, attributes))
+    if units["Y"] is None or units["X"] is None:
         return None, [0.0, 0.0, 0.0]
-    measured = [_length(a, scale[a], units[a]) if a in axes else 1.0 for a in "ZYX"]
-    return measured, [_length(a, moved[a], units[a]) if a in axes else 0.0 for a in "ZYX"]
-
-
-def _length(axis: str, value: float, unit: str) -> float:
     # A stack without a step along Z: its planes are counted.
-    return float(to_standard_unit(axis, float(value), unit)[0])
+    return [float(scale.get(a, 1.0) or 1.0) for a in "ZYX"], [float(translate.get(a, 0.0) or 0.0) for a in "ZYX"]
 
 
 def _image(
@@ -135,16 +126,16 @@ def _image(
         "X": reach[3],
     }
     shape = tuple(max(1, int(sizes[a])) for a in axes)
-    nothing = np.broadcast_to(np.uint8(0), shape)
+    nothing = da.zeros(shape, np.uint8, chunks=-1)  # of any size, since nobody looks at it
     if placed is None:
         return image_from_array(nothing, axes, name=source.stem), {"axis_labels": tuple(axes.lower())}
     scale, translate = (dict(zip("ZYX", values, strict=True)) for values in placed)
     lengths = [a for a in axes if a in "ZYX"]
     image = image_from_array(nothing, axes, name=source.stem, pixel_size={a: float(scale[a]) for a in lengths})
-    placement = {
+    placement: dict[str, Any] = {
         "axis_labels": tuple(axes.lower()),
         "scale": tuple(float(scale.get(a, 1.0)) for a in axes),
         "translate": tuple(float(translate.get(a, 0.0)) for a in axes),
         "units": tuple("micrometer" if a in lengths else "pixel" for a in axes),
     }
-    return image, placement
+    return replace(image, translate=placement["translate"]), placement

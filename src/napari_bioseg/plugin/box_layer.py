@@ -9,7 +9,7 @@ is gone, since no row is ever made twice. No Qt, so a `ViewerModel` will do.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -99,7 +99,13 @@ def box_layer(state: BoxState, drawn: Boxes | None = None, **places: Any) -> Sha
 
 
 def box_layer_data(
-    state: BoxState, drawn: Boxes | None = None, *, name: str, placement: dict[str, Any] | None = None, owner: str = ""
+    state: BoxState,
+    drawn: Boxes | None = None,
+    *,
+    name: str,
+    placement: dict[str, Any] | None = None,
+    owner: str = "",
+    every: bool = False,
 ) -> LayerData:
     """Return what napari makes the layer of.
 
@@ -115,10 +121,13 @@ def box_layer_data(
         Scale, translation, units and axis labels, as of the image layer.
     owner : str
         Name of the image layer.
+    every : bool
+        Show all candidates until a threshold is moved: they come from a file, and were chosen before.
     """
     found, drawn = state.selector.boxes, drawn or Boxes.none()
     boxes = Boxes.joined([found, drawn])
-    kept = np.concatenate((_keep(state), np.ones(len(drawn), bool)))
+    shown = np.ones(len(found), bool) if every else _keep(state)
+    kept = np.concatenate((shown, np.ones(len(drawn), bool)))
     candidate = np.concatenate((np.arange(len(found)), np.full(len(drawn), _NONE)))
     micrometres = _micrometres(state)
     one = _features(Boxes.of([[0, 0]], [[0, 0]], hand=True), micrometres, np.ones(1, bool), np.array([_NONE]))
@@ -139,14 +148,24 @@ def box_layer_data(
 
 
 def follow(layer: Any) -> None:
-    """Follow what the person does to a layer of ours; also one that napari made anew, as a copy or from a file."""
+    """Follow what the person does to a layer of ours; also one that napari made anew, as a copy or from a file.
+
+    What was done to it before counts, too: rows that lie elsewhere than their candidates are the hand's.
+    """
     own = getattr(layer, "__wrapped__", layer)  # a plugin's proxy is not the layer
     if own in _followed:
         return
     _followed.add(own)
-    _state(layer).rows = len(layer.data)
+    state = _state(own)  # a copy has one of its own from now on
+    state = replace(state, checked=set(state.checked), rows=own.nshapes)
+    own.metadata[KEY] = {**own.metadata[KEY], "boxes": state}
+    moved = _moved(own, state)
+    if len(moved):
+        state.touched = True
+        _claim(own, state, moved)
     own.current_edge_color, own.current_edge_width = _HAND_HEX, _LINE
     own.events.data.connect(_edited)
+    own.events.features.connect(_grown)
     own.selected_data.events.items_changed.connect(lambda _event: _deselect_hidden(own))
     _pick_shown_rows_only(own)
 
@@ -211,7 +230,7 @@ def boxes_of(layer: Any, rows: Rows | None = None) -> Boxes:
     candidate = column_of(layer, "candidate")[rows]
     found = state.selector.boxes[np.where(candidate == _NONE, 0, candidate)] if len(state.selector.boxes) else None
     drawn = np.flatnonzero(candidate == _NONE)
-    ours = boxes_from_shapes([layer.data[i] for i in rows[drawn]], state.axes)
+    ours = boxes_from_shapes(_shapes(layer, rows[drawn]), state.axes)
     if found is None:
         return ours
     for name in ("frame", "z", "centre", "size", "confidence", "hand"):
@@ -301,17 +320,40 @@ def _edited(event: Any) -> None:
     if state is None or action not in ("added", "changed", "removed"):
         return
     state.touched = True
-    n = len(layer.data)
-    if action == "added":  # the event tells of the last row only, also when there are several new ones
-        _claim(layer, state, np.arange(min(state.rows, n - 1), n))
+    if action == "added":  # the last row at least: it may have been known while it was drawn
+        _claim(layer, state, np.arange(min(state.rows, layer.nshapes - 1), layer.nshapes))
     elif action == "changed":
         _claim(layer, state, np.array(sorted(event.data_indices), np.int64))
-    state.rows = n
+    state.rows = layer.nshapes
+
+
+def _grown(event: Any) -> None:
+    """Claim rows that are new: napari tells of several as of one, and of pasted ones only that there are features."""
+    layer = event.source
+    state = state_of(layer)
+    if state is not None and layer.nshapes > state.rows:
+        first, state.rows, state.touched = state.rows, layer.nshapes, True
+        _claim(layer, state, np.arange(first, state.rows))
+
+
+def _moved(layer: Any, state: BoxState) -> Rows:
+    """Return the rows of candidates that lie elsewhere than these."""
+    candidate = column_of(layer, "candidate")
+    rows = np.flatnonzero(candidate != _NONE)
+    now = boxes_from_shapes(_shapes(layer, rows), state.axes)
+    was = state.selector.boxes[candidate[rows]]
+    same = (now.frame == was.frame) & (now.z == was.z) & np.isclose(now.corners, was.corners, atol=1e-4).all(axis=1)
+    return np.asarray(rows[~same])
+
+
+def _shapes(layer: Any, rows: Rows) -> list[Any]:
+    data = layer.data  # made anew at each look
+    return [data[i] for i in rows]
 
 
 def _claim(layer: Any, state: BoxState, rows: Rows) -> None:
     """Make rows the hand's."""
-    boxes = boxes_from_shapes([layer.data[i] for i in rows], state.axes)
+    boxes = boxes_from_shapes(_shapes(layer, rows), state.axes)
     ours = _features(boxes, _micrometres(state), np.ones(len(rows), bool), np.full(len(rows), _NONE))
     for name, values in ours.items():
         column = column_of(layer, name).copy()
@@ -329,7 +371,8 @@ def _pick_shown_rows_only(layer: Any) -> None:
 
     def pick(position: Any) -> tuple[int | None, int | None]:
         row, vertex = plain(position)
-        if row is None or vertex is not None or row in layer.selected_data:
+        flat = tuple(layer._slice_input.displayed) == (layer.ndim - 2, layer.ndim - 1)
+        if row is None or vertex is not None or row in layer.selected_data or not flat:
             return row, vertex
         under = _rows_under(layer, position)
         return (int(under[0]) if len(under) else None), None

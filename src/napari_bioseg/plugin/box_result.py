@@ -126,7 +126,8 @@ def open_boxes(path: Path, request: BoxRequest, _job: Job) -> BoxResult:
     from napari_bioseg.io.image_boxes import read_image_boxes
 
     boxes = read_image_boxes(path, request.image)
-    # All of them are shown, as they were saved, until a slider is moved.
-    state = BoxState(BoxSelector(boxes[~boxes.hand]), BoxOptions(iou=1.0), 0.0, request.image, request.axes)
-    layer = box_layer(state, boxes[boxes.hand], name=path.stem, placement=dict(request.placement), owner=request.name)
+    state = BoxState(BoxSelector(boxes[~boxes.hand]), BoxOptions(), 0.0, request.image, request.axes)
+    layer = box_layer(
+        state, boxes[boxes.hand], name=path.stem, placement=dict(request.placement), owner=request.name, every=True
+    )
     return BoxResult(layer)

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from napari_bioseg.core.axes import example, to_standard_unit
+from napari_bioseg.core.axes import example
 from napari_bioseg.plugin.colors import hex_to_rgba
 from napari_bioseg.plugin.layers import KEY
+from napari_bioseg.plugin.placing import axes_said, placement_said
 
 
 def write_labels(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]:
@@ -52,7 +53,8 @@ def write_labels(path: str, data: Any, attributes: Mapping[str, Any]) -> list[st
     )
 
     labels = data if hasattr(data, "dtype") else data[0]
-    axes, scale, units, translate = _placement(labels.ndim, attributes)
+    axes = axes_said(labels.ndim, attributes, "RTCZYX") or example(labels.ndim)
+    scale, units, translate = placement_said(axes, attributes)
     own = attributes.get("metadata", {}).get(KEY, {})
     provenance, source = _history(own)
     if own.get("edited"):
@@ -109,20 +111,6 @@ def _classes(own: Mapping[str, Any]) -> dict[int, tuple[str, tuple[int, int, int
 def _bytes(color: str) -> tuple[int, int, int, int]:
     red, green, blue, alpha = (round(255 * v) for v in hex_to_rgba(color))
     return red, green, blue, alpha
-
-
-def _placement(
-    ndim: int, attributes: Mapping[str, Any]
-) -> tuple[str, tuple[float, ...], tuple[str | None, ...], tuple[float, ...]]:
-    letters = "".join(str(label)[:1].upper() for label in attributes.get("axis_labels", ()))
-    known = len(letters) == ndim == len(set(letters)) and set(letters) <= set("RTCZYX") and letters.endswith("YX")
-    axes = letters if known else example(ndim)
-    given = tuple(str(u) for u in attributes.get("units") or ("pixel",) * ndim)
-    scale = tuple(float(v) for v in attributes.get("scale", (1.0,) * ndim))
-    measured = [to_standard_unit(a, s, u) for a, s, u in zip(axes, scale, given, strict=True)]
-    factors = [to_standard_unit(a, 1.0, u)[0] for a, u in zip(axes, given, strict=True)]
-    moved = tuple(float(t) * f for t, f in zip(attributes.get("translate", (0.0,) * ndim), factors, strict=True))
-    return axes, tuple(v for v, _ in measured), tuple(u for _, u in measured), moved
 
 
 def _label_name(attributes: Mapping[str, Any]) -> str:

@@ -41,13 +41,14 @@ class BoxesControl(QObject):
         Its parent, too.
     """
 
-    settled = Signal()
+    settled = Signal()  # the table follows again
+    tuned = Signal()  # before that, when the user moved a threshold
 
     def __init__(self, viewer: Any, view: BoxesView) -> None:
         super().__init__(view)
         self._viewer, self._view = viewer, view
         self.layer: Any = None
-        self._linking = False
+        self._linking = self._moved = False
         self._watched: Connections | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -96,6 +97,7 @@ class BoxesControl(QObject):
             show_problem(error)
             return
         tune(self.layer, options)
+        self._moved = True
         self._count()
         self._timer.start()
 
@@ -153,6 +155,9 @@ class BoxesControl(QObject):
         table.boxes.set_boxes(rows, boxes_of(self.layer, rows), state.axes)
         self._view.plot.show_confidences(unfiltered(state).confidence)
         self._selected()
+        if self._moved:
+            self._moved = False
+            self.tuned.emit()
         self.settled.emit()
 
     def _edited(self, _event: Any) -> None:

@@ -53,6 +53,7 @@ class DetectPanel(ModelPanel):
         self._connect()
         self.restore()
         self._image_changed()
+        self._active_changed()
         self.look_for_models()
 
     def detect(self) -> None:
@@ -95,6 +96,8 @@ class DetectPanel(ModelPanel):
 
     def open_from(self, path: Path) -> None:
         """Open boxes onto the image, in the background."""
+        if self.running:
+            return
         try:
             request = self.request()
         except BiosegError as error:
@@ -158,7 +161,7 @@ class DetectPanel(ModelPanel):
         view.copy_button.clicked.connect(self.copy_command)
         view.boxes.fit_button.clicked.connect(self.fit)
         view.progress.cancelled.connect(self.cancel)
-        self.boxes.settled.connect(self._settled)
+        self.boxes.tuned.connect(self._tuned)
         self._connections = Connections(self)
         self._connections.add(self._viewer.layers.selection.events.active, self._active_changed)
         self._connections.add(self._viewer.layers.events.removed, self._layer_removed)
@@ -194,9 +197,8 @@ class DetectPanel(ModelPanel):
         self.view.say([f"{found} on {count} boxes in {frames} checked frames."])
         self.fitted.emit(fit)
 
-    def _settled(self) -> None:
+    def _tuned(self) -> None:
         self.remember({**load_settings().detect, **self.view.boxes.form.values()})
-        self.update_buttons()
 
     def _image_changed(self) -> None:
         self.view.model.set_image(self.view.image.image())
@@ -218,11 +220,12 @@ class DetectPanel(ModelPanel):
     def _layer_removed(self, _event: Any = None) -> None:
         if self.boxes.layer is not None and self.boxes.layer not in self._viewer.layers:
             self.boxes.watch(None)
-        self.update_buttons()
+        self._model_changed()
 
 
 def _gives_way(layer: Any, new: Any) -> bool:
-    """Whether a layer only shows what a model once found on the same image; what a person changed stays."""
-    state = state_of(layer)
-    untouched = state is not None and bool(state.provenance) and not state.touched and not state.checked
-    return untouched and layer.metadata[KEY]["owner"] == new.metadata[KEY]["owner"]
+    """Whether a layer only shows what a model found before on the same image; what a person changed stays."""
+    state, arrived = state_of(layer), state_of(new)
+    if state is None or arrived is None or not (state.provenance and arrived.provenance):
+        return False
+    return bool(not state.touched and not state.checked and layer.metadata[KEY]["owner"] == new.metadata[KEY]["owner"])
