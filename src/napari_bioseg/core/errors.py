@@ -9,6 +9,7 @@
     ├── BrokenModelError        (ValueError)       a model folder that does not hold what its card says
     ├── IncompatibleImageError  (ValueError)       this model cannot take this image
     ├── RecipeError             (ValueError)       a recipe or an option is wrong
+    ├── EditError               (LookupError)      a tool was used where it has nothing to do
     ├── DeviceError             (RuntimeError)     no such device, or its memory is used up
     ├── MissingDependencyError  (ImportError)      an optional package is needed
     └── Cancelled               (RuntimeError)     the user stopped a job
@@ -91,6 +92,10 @@ class IncompatibleImageError(BiosegError, ValueError):
 
 class RecipeError(BiosegError, ValueError):
     """A recipe or one of its options is wrong."""
+
+
+class EditError(BiosegError, LookupError):
+    """A correction tool was used where it has nothing to do: a click on the background, one seed for two objects."""
 
 
 class DeviceError(BiosegError, RuntimeError):
