@@ -1,1 +1,1 @@
-"""What a person changed in labels and boxes: single steps, the journal of them, what is verified, the project on disk."""
+"""What a person changed in labels and boxes: steps, their journal, what is verified, the project on disk."""

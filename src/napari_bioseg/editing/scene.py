@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import Field
@@ -47,4 +47,4 @@ class Scene:
     label: int = 1
     image: Any = None
     probability: Any = None
-    options: EditOptions = EditOptions()
+    options: EditOptions = field(default_factory=EditOptions)
