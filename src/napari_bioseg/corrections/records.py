@@ -1,0 +1,167 @@
+"""What a journal records, and the row of JSON of each: numbers, words and compressed pixels, never anything to run."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from napari_bioseg.corrections.change import Box, Change
+from napari_bioseg.corrections.packing import pack_patch, unpack_patch, whole
+from napari_bioseg.corrections.sealing import DamagedLineError, Row, seal, unseal
+
+T = TypeVar("T")
+
+
+class UnknownRecordError(ValueError):
+    """A line is whole but records something that this version does not know."""
+
+
+def now() -> str:
+    """Return the time in UTC, to the millisecond, as ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A change was made; `id` is its number, given once in a journal."""
+
+    id: int
+    change: Change
+    time: str = field(default_factory=now)
+
+
+@dataclass(frozen=True)
+class StepLine:
+    """A step whose pixels are still in the file."""
+
+    id: int
+    tool: str
+    time: str
+
+
+@dataclass(frozen=True)
+class Undo:
+    """The last step that was done, `id`, is taken back."""
+
+    id: int
+    time: str = field(default_factory=now)
+
+
+@dataclass(frozen=True)
+class Redo:
+    """The step that was last taken back, `id`, is made again."""
+
+    id: int
+    time: str = field(default_factory=now)
+
+
+@dataclass(frozen=True)
+class Verify:
+    """The labels in a box are declared truth, or no longer; one slice an axis, both ends given and none negative."""
+
+    box: Box
+    on: bool
+    time: str = field(default_factory=now)
+
+    def __post_init__(self) -> None:
+        if any(s.start is None or s.stop is None or min(s.start, s.stop) < 0 for s in self.box):
+            raise ValueError(f"no box of pixels: {self.box}")
+
+
+Record = Step | Undo | Redo | Verify
+Light = StepLine | Undo | Redo | Verify
+
+
+def encode(record: Record) -> bytes:
+    """Return the line of a record, with its end of line."""
+    match record:
+        case Step(id, change, time):
+            patches = [pack_patch(p) for p in change.patches]
+            return seal({"op": "change", "id": id, "time": time, "tool": change.tool, "patches": patches})
+        case Undo(id, time):
+            return seal({"op": "undo", "id": id, "time": time})
+        case Redo(id, time):
+            return seal({"op": "redo", "id": id, "time": time})
+        case Verify(box, on, time):
+            return seal({"op": "verify", "time": time, "box": [[int(s.start), int(s.stop)] for s in box], "on": on})
+
+
+def decode(line: bytes, within: tuple[int, ...] | None = None) -> Record:
+    """Return the record of a line, pixels and all.
+
+    Parameters
+    ----------
+    line : bytes
+    within : tuple of int, optional
+        Shape of the labels, which no box of a step may leave.
+
+    Raises
+    ------
+    DamagedLineError, UnknownRecordError
+    """
+    return _read(line, lambda row: _step(row, within))
+
+
+def decode_light(line: bytes) -> Light:
+    """Return the record of a line, a step without its pixels, which are not looked at.
+
+    Raises
+    ------
+    DamagedLineError, UnknownRecordError
+    """
+    return _read(line, _step_line)
+
+
+def _read(line: bytes, step: Callable[[Row], T]) -> T | Undo | Redo | Verify:
+    row = unseal(line)
+    kinds: dict[str, Callable[[Row], T | Undo | Redo | Verify]] = {
+        "change": step,
+        "undo": _undo,
+        "redo": _redo,
+        "verify": _verify,
+    }
+    op = row.get("op")
+    if not isinstance(op, str):
+        raise DamagedLineError("it does not say what it records")
+    if op not in kinds:
+        raise UnknownRecordError(f"records {op[:40]!r}, which this version does not know")
+    try:
+        return kinds[op](row)
+    except KeyError as error:
+        raise DamagedLineError(f"it has no {error}") from error
+    except (TypeError, ValueError, OverflowError, zlib.error) as error:
+        raise DamagedLineError(str(error)) from error
+
+
+def _step(row: Row, within: tuple[int, ...] | None) -> Step:
+    patches = tuple(unpack_patch(p, within) for p in row["patches"])
+    return Step(whole(row["id"]), Change(_text(row, "tool"), patches), _text(row, "time"))
+
+
+def _step_line(row: Row) -> StepLine:
+    return StepLine(whole(row["id"]), _text(row, "tool"), _text(row, "time"))
+
+
+def _undo(row: Row) -> Undo:
+    return Undo(whole(row["id"]), _text(row, "time"))
+
+
+def _redo(row: Row) -> Redo:
+    return Redo(whole(row["id"]), _text(row, "time"))
+
+
+def _verify(row: Row) -> Verify:
+    if not isinstance(row["on"], bool):
+        raise ValueError("on is neither true nor false")
+    box = tuple(slice(whole(start), whole(stop)) for start, stop in row["box"])
+    return Verify(box, row["on"], _text(row, "time"))
+
+
+def _text(row: Row, key: str) -> str:
+    text = row[key]
+    if not isinstance(text, str):
+        raise ValueError(f"{key} is no text")
+    return text
