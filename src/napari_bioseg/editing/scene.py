@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -14,10 +14,15 @@ from napari_bioseg.corrections.change import Box
 class EditOptions(Options):
     """Options of the correction tools."""
 
-    radius: int = Field(2, ge=1, le=50, description="How far grow, shrink and smooth reach, in pixels")
-    min_size: int = Field(64, ge=1, description="Objects of fewer pixels are removed")
+    radius: int = Field(
+        2, ge=1, le=50, description="How far grow, shrink and smooth reach, in pixels along the axis of the finest step"
+    )
+    min_size: int = Field(64, ge=1, description="Remove small: pieces of fewer pixels go")
     pieces: bool = Field(
         True, description="A click means the connected piece under it, not all pixels of the same label"
+    )
+    cut: Literal["waist", "dark", "bright"] = Field(
+        "waist", description="Split: where the object is thin, or along dark or bright lines of the image"
     )
 
 
@@ -39,6 +44,8 @@ class Scene:
     image, probability : array, optional
         On the grid of the labels: grey values; probability (0 to 1) of foreground.
     options : EditOptions
+    highest : int, optional
+        The highest label anywhere in `labels`, where it is known; else split reads all of them to find it.
     """
 
     labels: Any
@@ -48,3 +55,4 @@ class Scene:
     image: Any = None
     probability: Any = None
     options: EditOptions = field(default_factory=EditOptions)
+    highest: int | None = None
