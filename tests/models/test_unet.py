@@ -86,3 +86,20 @@ def test_a_name_is_registered_once() -> None:
 def test_unknown_architecture_names_the_known_ones() -> None:
     with pytest.raises(RecipeError, match="unet"):
         build_network("resnet", {})
+
+
+@pytest.mark.parametrize("arguments", NETWORKS)
+def test_features_are_the_coarsest_activations_and_take_no_decoder(arguments: dict[str, Any]) -> None:
+    network = UNet(**arguments).eval()
+    ran: list[torch.nn.Module] = []
+    for block in (*network.decoder, network.head):
+        block.register_forward_hook(lambda module, *_: ran.append(module))
+    size = tuple(3 * s for s in network.stride)
+    deepest: list[torch.Tensor] = []
+    network.encoder[-1].register_forward_hook(lambda _, __, out: deepest.append(out))
+    x = torch.rand(2, 1, *size)
+    found = network.features(x)
+    assert found.shape == (2, arguments["widths"][-1], *(3,) * len(size))
+    assert not ran
+    network(x)
+    assert torch.equal(deepest[1], found)

@@ -84,6 +84,10 @@ class Axis:
         grown, domain = self._grown(self.needed(core), self.halo), self.domain
         return Span(max(grown.start, domain.start), min(grown.stop, domain.stop))
 
+    def covering(self, core: Span) -> Span:
+        """Model pixels of these image pixels, out to multiples of the stride, without the halo."""
+        return self._grown(self.needed(core), 0)
+
     def _grown(self, span: Span, margin: int) -> Span:
         start, stop = span.start - margin, span.stop + margin
         return Span(start // self.stride * self.stride, -(-stop // self.stride) * self.stride)

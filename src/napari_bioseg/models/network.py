@@ -27,3 +27,10 @@ class Network(nn.Module, ABC):
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
         """Return logits."""
+
+    def features(self, x: Tensor) -> Tensor:
+        """Return what the network makes of an image before it decides, ``(N, F, *coarse)``, to compare images by.
+
+        Sides may be any that divide those of the input. The logits, unless a network knows better.
+        """
+        return self.forward(x)

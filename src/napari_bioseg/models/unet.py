@@ -90,15 +90,24 @@ class UNet(Network):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits ``(N, K, *space)``."""
-        skips: list[Tensor] = []
-        for level, block in enumerate(self.encoder):
-            x = block(x if level == 0 else self.pools[level - 1](x))
-            skips.append(x)
+        skips = self._encode(x)
         x = self.drop(skips.pop())
         for up, block in zip(reversed(self.ups), reversed(self.decoder), strict=True):
             x = block(torch.cat((up(x), skips.pop()), dim=1))
         logits: Tensor = self.head(x)
         return logits
+
+    def features(self, x: Tensor) -> Tensor:
+        """Return the activations of the coarsest level; the decoder, more than half of the work, is not run."""
+        return self._encode(x)[-1]
+
+    def _encode(self, x: Tensor) -> list[Tensor]:
+        """Return the activations of each level, from fine to coarse."""
+        levels: list[Tensor] = []
+        for level, block in enumerate(self.encoder):
+            x = block(x if level == 0 else self.pools[level - 1](x))
+            levels.append(x)
+        return levels
 
     def _reach(self, axis: int) -> int:
         period = self.stride[axis]
