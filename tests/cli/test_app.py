@@ -191,6 +191,23 @@ def test_an_error_of_the_system_is_one_line_too(here: Here, stack: Path, monkeyp
     assert "No space left on device" in output.splitlines()[-1]
 
 
+def test_open_says_what_is_wrong_before_a_window_comes(here: Here, tmp_path: Path) -> None:
+    assert here("open", tmp_path / "no.tif") == (1, f"error: {tmp_path / 'no.tif'}: does not exist. Check the path\n")
+    project = tmp_path / "stack.tif.bioseg"
+    project.mkdir()
+    (project / "project.yaml").write_text("version: 2\n")
+    code, said = here("open", project)
+    assert code == 1
+    assert "was made by a newer napari-bioseg (format 2). Update the plugin" in said
+
+
+def test_open_without_napari_says_what_to_install(here: Here, stack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "napari", None)  # as Python has it where napari is not installed
+    code, said = here("open", stack)
+    assert code == 1
+    assert said == "error: napari: is not installed here. pip install 'napari-bioseg[all]'\n"
+
+
 def test_wrong_usage_is_exit_code_2(here: Here) -> None:
     assert here("segment")[0] == 2
     assert here("nothing")[0] == 2

@@ -24,63 +24,11 @@ def path(tmp_path):
     return tmp_path / "frames.ome.tif"
 
 
-class Mouse:
-    """Clicks and drags on the canvas, at pixels of a layer."""
-
-    def __init__(self, viewer, qtbot):
-        self.viewer, self.qtbot = viewer, qtbot
-        self.canvas = viewer.window._qt_window._qt_viewer.canvas.native
-
-    def at(self, layer, y, x):
-        from qtpy.QtCore import QPoint
-
-        camera = self.viewer.scene.camera if hasattr(self.viewer, "scene") else self.viewer.camera
-        world = np.array(layer.data_to_world([self.viewer.dims.current_step[0], y, x]))[-2:]
-        place = (world - np.array(camera.center)[-2:]) * camera.zoom
-        middle = np.array([self.canvas.height(), self.canvas.width()]) / 2
-        return QPoint(*(round(float(v)) for v in (place + middle)[::-1]))
-
-    def drag(self, layer, *places):
-        from qtpy.QtCore import Qt
-
-        points = [self.at(layer, *place) for place in places]
-        self.qtbot.mouseMove(self.canvas, points[0])
-        self.qtbot.mousePress(self.canvas, Qt.MouseButton.LeftButton, pos=points[0])
-        for point, place in zip(points[1:], places[1:], strict=True):
-            self.move(layer, point, place)
-        self.qtbot.mouseRelease(self.canvas, Qt.MouseButton.LeftButton, pos=points[-1])
-
-    def move(self, layer, point, place):
-        """Move with the left button held; vispy passes over moves that come close upon each other."""
-        world = np.array(layer.data_to_world([self.viewer.dims.current_step[0], *place]))[-2:]
-
-        def arrived():
-            move(self.canvas, point)
-            return np.allclose(self.viewer.cursor.position[-2:], world, atol=0.1)
-
-        self.qtbot.waitUntil(arrived, timeout=WAIT)
-
-
-def move(canvas, point):
-    """Move with the left button held; pytest-qt moves without."""
-    from qtpy.QtCore import QEvent, QPointF, Qt
-    from qtpy.QtGui import QMouseEvent
-    from qtpy.QtWidgets import QApplication
-
-    left = Qt.MouseButton.LeftButton
-    place = QPointF(point)
-    event = QMouseEvent(
-        QEvent.Type.MouseMove, place, QPointF(canvas.mapToGlobal(point)), Qt.MouseButton.NoButton, left,
-        Qt.KeyboardModifier.NoModifier,
-    )  # fmt: skip
-    QApplication.sendEvent(canvas, event)
-
-
 def slide(panel, name, value):
     panel.view.boxes.form.controls[name].move(value)
 
 
-def test_the_whole_way(window, qtbot, path):
+def test_the_whole_way(window, qtbot, path, make_mouse):
     window.window.resize(1280, 800)
     window.open(path, plugin="napari-bioseg")
     dock, panel = window.window.add_plugin_dock_widget("napari-bioseg", "Detect")
@@ -88,7 +36,7 @@ def test_the_whole_way(window, qtbot, path):
     assert dock.width() < 440
     window.dims.set_current_step(0, 0)
     slides(window, panel, layer)
-    gone, moved = edited_by_hand(window, qtbot, layer)
+    gone, moved = edited_by_hand(window, qtbot, make_mouse(window), layer)
 
     slide(panel, "confidence", 0.9)
     slide(panel, "confidence", 0.2)
@@ -123,11 +71,10 @@ def slides(window, panel, layer):
     slide(panel, "confidence", 0.5)
 
 
-def edited_by_hand(window, qtbot, layer):
+def edited_by_hand(window, qtbot, mouse, layer):
     """Draw one, move one, delete one; return the deleted one, and the moved one as it was."""
     from qtpy.QtCore import Qt
 
-    mouse = Mouse(window, qtbot)
     layer.mode = "add_rectangle"
     mouse.drag(layer, (5, 5), (8, 9), (11, 13))
     mine = boxes_of(layer)[boxes_of(layer).hand]

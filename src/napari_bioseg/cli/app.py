@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -178,7 +180,9 @@ def demo(
 ) -> None:
     """Segment the embedded sample with a shipped model: no network, no display."""
     if gui:
-        _open_napari()
+        from napari_bioseg.plugin.launch import launch_demo
+
+        _in_napari(launch_demo)
         return
     from napari_bioseg.workflows.demo import run_demo
 
@@ -187,11 +191,27 @@ def demo(
     show(result.as_dict(), str(result), as_json)
 
 
-def _open_napari() -> None:
+@app.command(name="open")
+def open_(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Images, or a project (NAME.bioseg)")],
+) -> None:
+    """Open images, or a project with its corrections, in napari."""
+    from napari_bioseg.core.errors import UnreadableFileError
+    from napari_bioseg.corrections.project import ENDING, open_project
+    from napari_bioseg.plugin.launch import launch
+
+    for path in paths:
+        if not path.exists():
+            raise UnreadableFileError(str(path), "does not exist", "Check the path")
+        if path.name.endswith(ENDING):
+            open_project(path).close()  # what is wrong with it is told here, before a window opens
+    _in_napari(partial(launch, paths))
+
+
+def _in_napari(action: Callable[[], None]) -> None:
     from napari_bioseg.core.errors import MissingDependencyError
-    from napari_bioseg.plugin.launch import launch_demo
 
     try:
-        launch_demo()
+        action()
     except ImportError as error:
         raise MissingDependencyError("napari", "is not installed here", "pip install 'napari-bioseg[all]'") from error

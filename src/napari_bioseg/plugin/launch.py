@@ -1,7 +1,9 @@
-"""napari opened on a sample with the panel "Segment" beside it: ``bioseg demo --gui``."""
+"""napari opened from the command line, on a sample, images or a project."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,6 +21,30 @@ def open_demo() -> napari.Viewer:
     viewer.layers.selection.active = viewer.layers[0]
     viewer.window.add_plugin_dock_widget(PLUGIN, "Segment")
     return viewer
+
+
+def open_window(paths: Sequence[Path]) -> napari.Viewer:
+    """Open a window on images and projects."""
+    import napari
+
+    viewer = napari.Viewer()
+    for path in paths:
+        viewer.open(path, plugin=PLUGIN)
+    return viewer
+
+
+def launch(paths: Sequence[Path]) -> None:
+    """Open images and projects, and stay until the window is closed.
+
+    Raises
+    ------
+    ImportError
+        As `launch_demo`.
+    """
+    import napari
+
+    open_window(paths)
+    napari.run()
 
 
 def launch_demo() -> None:

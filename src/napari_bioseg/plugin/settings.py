@@ -21,6 +21,8 @@ class Settings(Options):
 
     segment: dict[str, Any] = Field(default_factory=dict, description="Last options of the panel Segment")
     detect: dict[str, Any] = Field(default_factory=dict, description="Last options of the panel Detect")
+    correct: dict[str, Any] = Field(default_factory=dict, description="Last options of the tools of the panel Correct")
+    vessels: dict[str, Any] = Field(default_factory=dict, description="Last options of the panel Vessel check")
     axes: dict[str, str] = Field(default_factory=dict, description="Axes of bare stacks, by folder and dimensions")
 
 

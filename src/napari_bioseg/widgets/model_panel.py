@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import napari
-from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QApplication, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QApplication, QWidget
 
-from napari_bioseg.core.errors import BiosegError, Cancelled, IncompatibleImageError, RecipeError, UnwritableFileError
+from napari_bioseg.core.errors import BiosegError, IncompatibleImageError, RecipeError, UnwritableFileError
 from napari_bioseg.core.job import Job
 from napari_bioseg.core.options import Options
 from napari_bioseg.models import Card
 from napari_bioseg.plugin.command import beside, command_line
 from napari_bioseg.plugin.images import like_file, source_of
 from napari_bioseg.plugin.settings import change_settings, load_settings, settings_file
+from napari_bioseg.widgets.job_panel import JobPanel
 from napari_bioseg.widgets.warm_up import load_engine, read_zoo
 from napari_bioseg.widgets.worker import Task, show_problem
 
@@ -26,8 +26,8 @@ log = logging.getLogger("napari_bioseg")
 NOT_REMEMBERED = {"region", "channel"}
 
 
-class ModelPanel(QWidget):
-    """Models, remembered options, one job at a time with progress and Cancel.
+class ModelPanel(JobPanel):
+    """Models, remembered options, and the command line that does the same.
 
     Parameters
     ----------
@@ -41,32 +41,11 @@ class ModelPanel(QWidget):
     ending: ClassVar[str]  # of files of results, after the name of the image
 
     def __init__(self, napari_viewer: napari.Viewer, view: Any, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._viewer = napari_viewer
-        self._task: Task | None = None
+        super().__init__(napari_viewer, view, parent)
         self.warm = False  # whether the engine is loaded
-        self.view = view
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(view)
-
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt names it
-        """End with the dock: napari takes a closed panel out of its dock and would leave it running, unseen."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self.deleteLater()
-
-    @property
-    def running(self) -> bool:
-        """Whether a job is under way."""
-        return self._task is not None
 
     def request(self) -> Any:
         """Return what the panel would ask of the engine now: with ``name`` and ``options``."""
-        raise NotImplementedError
-
-    def update_buttons(self) -> None:
-        """Enable what can be pressed now."""
         raise NotImplementedError
 
     def chosen(self) -> tuple[Any, Card]:
@@ -167,31 +146,6 @@ class ModelPanel(QWidget):
         for form in self.view.forms:
             values |= form.values()
         return values
-
-    def start(self, work: Callable[[Job], Any], words: str, then: Callable[[Any], None]) -> None:
-        """Run a job outside the GUI thread, and hand what it brings to `then`."""
-        self._task = task = Task(work, self, expected=(Cancelled,))
-        task.progressed.connect(self.view.progress.show_progress)
-        task.succeeded.connect(then)
-        task.failed.connect(self._failed)
-        task.finished.connect(self._over)
-        self.view.progress.busy(words)
-        self.view.say([])
-        self.update_buttons()
-        task.start()
-
-    def ended(self) -> None:
-        """Show that no job runs."""
-        self.view.progress.idle()
-
-    def _over(self) -> None:
-        self._task = None
-        self.ended()
-        self.update_buttons()
-
-    def _failed(self, error: Exception) -> None:
-        if isinstance(error, Cancelled):
-            self.view.say([str(error)])
 
     def _warm(self) -> None:
         engine = Task(load_engine, self)

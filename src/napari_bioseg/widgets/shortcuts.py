@@ -16,7 +16,15 @@ KEYS = {
     "detect": "F6",
     "cancel_detect": "Shift+F6",
     "check_frame": "F7",
+    "verify": "V",
+    "next": "N",
 }
+# What napari itself binds on labels and a user of the panel wants to know.
+NAPARI_KEYS = {
+    "1": "erase", "2": "paint", "3": "polygon", "4": "fill", "5": "pick a label", "6": "move the view",
+    "M": "new label", "X": "swap label and background", "[ ]": "brush size",
+    "Ctrl+Z": "undo", "Ctrl+Shift+Z": "redo",
+}  # fmt: skip
 
 
 def bind(viewer: Any, widget: QWidget, actions: Mapping[str, Callable[[], None]]) -> None:

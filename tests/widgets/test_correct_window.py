@@ -1,0 +1,339 @@
+"""The panel "Correct" in a real window, with mouse and keys: start, paint, erase, fill, tools, undo, verify, go on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_bioseg.corrections.project import project_beside
+
+pytestmark = pytest.mark.gui
+
+WAIT = 60_000
+SHAPE = (5, 64, 64)
+
+
+@pytest.fixture(autouse=True)
+def projects(tmp_path, monkeypatch):
+    monkeypatch.setenv("BIOSEG_PROJECTS", str(tmp_path / "projects"))
+
+
+@pytest.fixture
+def path(tmp_path):
+    values = np.random.default_rng(0).integers(0, 255, SHAPE).astype(np.uint8)
+    size = {"PhysicalSizeZ": 0.5, "PhysicalSizeY": 0.1, "PhysicalSizeX": 0.1}
+    tifffile.imwrite(tmp_path / "stack.ome.tif", values, metadata={"axes": "ZYX", **size})
+    return tmp_path / "stack.ome.tif"
+
+
+def truth():
+    """Two squares, one with a hole, and a bar in two pieces."""
+    labels = np.zeros(SHAPE, np.uint32)
+    labels[:, 4:24, 4:24] = 1
+    labels[:, 12:16, 12:16] = 0
+    labels[:, 4:24, 34:54] = 70_000
+    labels[:, 40:46, 4:24] = 3
+    labels[:, 40:46, 30:54] = 3
+    return labels
+
+
+@pytest.fixture
+def opened(window, qtbot, path):
+    """The panel, and the layer of a correction that has been started with its button."""
+    window.window.resize(1280, 800)
+    (image,) = window.open(path, plugin="napari-bioseg")
+    window.add_labels(truth(), name="found", scale=image.scale, units=image.units, translate=image.translate)
+    dock, panel = window.window.add_plugin_dock_widget("napari-bioseg", "Correct")
+    click(qtbot, panel, panel.view.start_button, panel.opened)
+    yield panel, panel.correction.layer
+    if dock.parent() is not None:
+        with qtbot.waitSignal(panel.destroyed, timeout=WAIT):
+            window.window.remove_dock_widget(dock)
+
+
+def click(qtbot, panel, button, signal):
+    from qtpy.QtCore import Qt
+
+    qtbot.waitUntil(button.isEnabled, timeout=WAIT)
+    panel.view.scroll.ensureWidgetVisible(button)
+    with qtbot.waitSignal(signal, timeout=WAIT) as caught:
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not panel.running, timeout=WAIT)
+    return caught.args[0] if caught.args else None
+
+
+def press(qtbot, mouse, key, *modifiers):
+    from qtpy.QtCore import Qt
+
+    held = Qt.KeyboardModifier.NoModifier
+    for name in modifiers:
+        held |= getattr(Qt.KeyboardModifier, f"{name}Modifier")
+    qtbot.keyClick(mouse.canvas, getattr(Qt.Key, f"Key_{key}"), held)
+
+
+def steps(panel):
+    return len(panel.correction.history.done)
+
+
+def test_strokes_undo_and_going_on(window, qtbot, path, opened, make_mouse):
+    panel, layer = opened
+    mouse = make_mouse(window)
+    window.dims.set_current_step(0, 2)
+    before = layer.data.copy()
+    press(qtbot, mouse, "2")  # paint
+    layer.selected_label, layer.brush_size = 90_000, 3
+    mouse.drag(layer, (55, 10), (55, 20), (55, 40))
+    assert (layer.data[2] == 90_000).sum() > 60
+    assert (layer.data[[0, 1, 3, 4]] == before[[0, 1, 3, 4]]).all()
+    press(qtbot, mouse, "1")  # erase
+    mouse.drag(layer, (8, 8), (8, 10))
+    assert layer.data[2, 8, 8] == 0
+    press(qtbot, mouse, "4")  # fill
+    mouse.drag(layer, (20, 50))
+    assert layer.data[2, 20, 50] == 90_000
+    assert steps(panel) == 3
+    painted = layer.data.copy()
+
+    press(qtbot, mouse, "Z", "Control")
+    assert layer.data[2, 20, 50] == 70_000
+    press(qtbot, mouse, "Z", "Control", "Shift")
+    assert np.array_equal(layer.data, painted)
+    for _ in range(3):
+        panel.view.undo_button.click()
+    assert np.array_equal(layer.data, before)
+    for _ in range(3):
+        panel.view.redo_button.click()
+    assert np.array_equal(layer.data, painted)
+
+    window.layers.remove(layer)
+    assert panel.correction is None
+    window.layers.selection.active = window.layers["stack"]
+    click(qtbot, panel, panel.view.continue_button, panel.opened)
+    assert np.array_equal(panel.correction.layer.data, painted)
+    assert panel.correction.layer.extent.world == pytest.approx(window.layers["found"].extent.world)
+    qtbot.waitUntil(lambda: panel.view.state.text().startswith("3 steps, all saved"), timeout=WAIT)
+
+
+# Each tool by its key, where to click, and what must come of the slice.
+TOOLS = {
+    "merge": ("M", [(8, 8), (8, 40)], lambda new: (new == 70_000).sum() == 0 and new[8, 40] == 1),
+    "split": ("S", [(14, 37), (14, 51)], lambda new: new[14, 36] == 70_000 and new[14, 52] == 70_001),
+    "delete": ("D", [(8, 40)], lambda new: (new == 70_000).sum() == 0),
+    "fill_holes": ("F", [(8, 8)], lambda new: (new[12:16, 12:16] == 1).all()),
+    "smooth": ("O", [(8, 40)], lambda new: 0 < (new == 70_000).sum() < 400),
+    "grow": ("G", [(8, 40)], lambda new: (new == 70_000).sum() > 400),
+    "shrink": ("E", [(8, 40)], lambda new: (new == 70_000).sum() == 16 * 16),
+    "relabel": ("R", [(8, 40)], lambda new: (new == 44).sum() == 400),
+    "keep_largest": ("K", [(42, 8)], lambda new: new[42, 8] == 0 and new[42, 40] == 3),
+    "remove_small": ("X", [], lambda new: new[42, 8] == 0 and new[42, 40] == 3),
+    "connect": ("C", [(42, 20), (42, 34)], lambda new: (new[42, 24:30] == 3).all()),
+    "interpolate": ("I", [], lambda new: (new[27:37, 10:20] == 44).all()),
+    "copy_previous": ("B", [], lambda new: (new[58:62, 10:20] == 44).all()),
+}
+
+
+def ready(panel, layer, name):
+    """What a tool needs to have something to do in slice 2."""
+    layer.selected_label = 44
+    panel.view.form.set_values({"radius": 2, "min_size": 130})
+    if name == "smooth":
+        layer.data_setitem((np.array([2]), np.array([3]), np.array([44])), 70_000)  # a speck at the rim
+    if name == "interpolate":
+        layer.data[1, 27:37, 10:20] = layer.data[3, 27:37, 10:20] = 44
+    if name == "copy_previous":
+        layer.data[1, 58:62, 10:20] = 44
+
+
+def test_each_tool_with_key_and_mouse(window, qtbot, opened, make_mouse):
+    panel, layer = opened
+    mouse, start = make_mouse(window), layer.data.copy()
+    window.dims.set_current_step(0, 2)
+    for name in TOOLS:
+        layer.data[:] = start
+        ready(panel, layer, name)
+        uses(qtbot, panel, layer, mouse, name)
+        assert [la.name for la in window.layers].count("clicks") == 0
+
+
+def uses(qtbot, panel, layer, mouse, name):
+    before, done = layer.data.copy(), steps(panel)
+    key, places, holds = TOOLS[name]
+    with qtbot.waitSignal(panel.tools.ended, timeout=WAIT):
+        press(qtbot, mouse, key, "Shift")
+        for place in places:
+            mouse.drag(layer, place)
+        if name == "split":
+            press(qtbot, mouse, "Return")
+    assert holds(layer.data[2]), name
+    assert (layer.data[[0, 1, 3, 4]] == before[[0, 1, 3, 4]]).all(), name
+    assert steps(panel) == done + 1, name
+    assert layer.editable
+    press(qtbot, mouse, "Z", "Control")
+    assert np.array_equal(layer.data, before), name
+    press(qtbot, mouse, "Escape")
+    assert not panel.view.tools.buttons[name].isChecked()
+
+
+def test_every_tool_is_driven_here():
+    from napari_bioseg.editing.tools import TOOLS as ALL
+
+    assert set(TOOLS) == set(ALL)
+
+
+def test_in_3d_a_tool_works_on_the_volume(window, qtbot, opened, make_mouse):
+    panel, layer = opened
+    panel.view.volume.setChecked(True)
+    assert layer.n_edit_dimensions == 3
+    mouse = make_mouse(window)
+    with qtbot.waitSignal(panel.tools.ended, timeout=WAIT):
+        press(qtbot, mouse, "D", "Shift")
+        mouse.drag(layer, (8, 40))
+    assert (layer.data == 70_000).sum() == 0
+
+
+def test_a_click_where_there_is_nothing_says_so(window, qtbot, opened, make_mouse):
+    from napari.utils.notifications import notification_manager
+
+    panel, layer = opened
+    mouse = make_mouse(window)
+    with qtbot.waitSignal(panel.tools.ended, timeout=WAIT):
+        press(qtbot, mouse, "D", "Shift")
+        mouse.drag(layer, (60, 60))
+    assert "Delete" in notification_manager.records[-1].message
+    assert steps(panel) == 0
+    assert layer.editable
+
+
+def test_dragging_moves_the_view_and_is_no_click(window, qtbot, opened, make_mouse):
+    from qtpy.QtCore import QPoint, Qt
+
+    panel, layer = opened
+    mouse = make_mouse(window)
+    press(qtbot, mouse, "M", "Shift")
+
+    start = mouse.at(layer, 8, 8)
+    qtbot.mousePress(mouse.canvas, Qt.MouseButton.LeftButton, pos=start)
+    centre = window.camera.center
+    far = start + QPoint(60, 60)
+
+    def moved():
+        mouse.push(far)
+        return window.camera.center != centre
+
+    qtbot.waitUntil(moved, timeout=WAIT)
+    qtbot.mouseRelease(mouse.canvas, Qt.MouseButton.LeftButton, pos=far)
+    assert panel.tools._clicks.places == []
+
+
+def test_verifying_slices_and_a_region(window, qtbot, path, opened, make_mouse):
+    from qtpy.QtCore import QPoint, Qt
+
+    panel, layer = opened
+    mouse = make_mouse(window)
+    window.dims.set_current_step(0, 1)
+    press(qtbot, mouse, "V")
+    assert layer.visible  # napari's own V would have hidden it
+    assert panel.view.strip.states == ("draft", "verified", "draft", "draft", "draft")
+    assert "Unverify" in panel.view.verify_button.text()
+    window.dims.set_current_step(0, 3)
+    assert panel.view.verify_button.text().startswith("Verify")
+    corners = [[3, 10, 10], [3, 10, 20], [3, 20, 20], [3, 20, 10]]
+    shapes = window.add_shapes([corners], scale=layer.scale, units=layer.units)
+    panel.view.region_button.click()
+    assert panel.view.strip.states == ("draft", "verified", "draft", "part", "draft")
+    mask = panel.correction.verified.mask((slice(3, 4), slice(0, 64), slice(0, 64)))
+    assert mask.sum() == 11 * 11
+    window.layers.remove(shapes)
+    window.layers.selection.active = layer
+    strip = panel.view.strip
+    panel.view.scroll.ensureWidgetVisible(strip)
+    place = next(x for x in range(strip.width()) if strip.index_at(x) == 1)
+    qtbot.mouseClick(strip, Qt.MouseButton.LeftButton, pos=QPoint(place, 8))
+    assert window.dims.current_step[0] == 1
+    press(qtbot, mouse, "V")
+    assert panel.view.strip.states[1] == "draft"
+
+
+def test_changes_are_overlaid_and_followed(window, qtbot, opened):
+    panel, layer = opened
+    layer.fill((2, 20, 50), 0)
+    panel.view.changes.setChecked(True)
+    qtbot.waitUntil(lambda: panel.changes.changes is not None, timeout=WAIT)
+    overlay = window.layers[f"{layer.name} · changes"]
+    assert panel.changes.changes.counts.tolist()[1:] == [0, 400, 0]
+    layer.fill((1, 20, 50), 8)
+    layer.fill((1, 60, 60), 9)
+    added = (truth()[1] == 0).sum() - 16  # the hole is not connected to the rest of the background
+    assert panel.changes.changes.counts.tolist()[1:] == [added, 400, 400]
+    assert "400 removed" in panel.view.counts.text()
+    assert (np.asarray(overlay.data[1]) == 3).sum() == 400
+    layer.undo()
+    assert panel.changes.changes.counts.tolist()[1:] == [0, 400, 400]
+    window.layers.remove(overlay)
+    assert not panel.view.changes.isChecked()
+
+
+def test_next_goes_where_the_model_is_least_sure(window, qtbot, path, tiny_zoo, make_mouse):
+    from napari_bioseg.core.job import Job
+    from napari_bioseg.models import find_model, read_card
+    from napari_bioseg.plugin.result import run
+    from napari_bioseg.plugin.session import make_request, show
+    from napari_bioseg.workflows.options import SegmentOptions
+
+    (image,) = window.open(path, plugin="napari-bioseg")
+    options = SegmentOptions(model="tiny2d")
+    show(window, run(make_request(window, image, read_card(find_model("tiny2d")), options), Job()))
+    dock, panel = window.window.add_plugin_dock_widget("napari-bioseg", "Correct")
+    click(qtbot, panel, panel.view.start_button, panel.opened)
+    mouse = make_mouse(window)
+    visited = []
+    for _ in range(SHAPE[0]):
+        with qtbot.waitSignal(panel.next.went, timeout=WAIT):
+            press(qtbot, mouse, "N")
+        qtbot.waitUntil(lambda: not panel.running, timeout=WAIT)
+        assert "unsure on" in panel.view.reason.text()
+        visited.append(window.dims.current_step[0])
+        press(qtbot, mouse, "V")
+    assert sorted(visited) == list(range(SHAPE[0]))
+    press(qtbot, mouse, "N")
+    assert panel.view.reason.text() == "Everything is verified."
+    panel.view.map.setChecked(True)
+    assert f"{panel.correction.layer.name} · uncertainty" in window.layers
+    panel.view.map.setChecked(False)
+    with qtbot.waitSignal(panel.destroyed, timeout=WAIT):
+        window.window.remove_dock_widget(dock)
+
+
+def test_a_project_dropped_on_the_window(window, qtbot, path, opened):
+    panel, layer = opened
+    layer.fill((2, 20, 50), 9)
+    wanted = layer.data.copy()
+    window.layers.clear()
+    window.open(project_beside(path), plugin="napari-bioseg")
+    qtbot.waitUntil(lambda: "found · corrected" in [la.name for la in window.layers], timeout=WAIT)
+    assert np.array_equal(window.layers["found · corrected"].data, wanted)
+    assert "stack" in window.layers
+    qtbot.waitUntil(lambda: panel.correction is not None, timeout=WAIT)
+
+
+def test_saving_says_that_a_person_corrected_it(window, qtbot, tmp_path, opened):
+    panel, layer = opened
+    layer.fill((2, 20, 50), 90_000)
+    with qtbot.waitSignal(panel.saved, timeout=WAIT):
+        panel.save_to(tmp_path / "out.ome.tif")
+    qtbot.waitUntil(lambda: not panel.running, timeout=WAIT)
+    assert np.array_equal(tifffile.imread(tmp_path / "out.ome.tif"), layer.data)
+    with tifffile.TiffFile(tmp_path / "out.ome.tif") as file:
+        assert "edited" in file.ome_metadata
+
+
+def test_both_themes_and_a_small_window(window, qtbot, opened):
+    panel, _ = opened
+    panel.view.changes.setChecked(True)
+    qtbot.waitUntil(lambda: panel.changes.changes is not None, timeout=WAIT)
+    for theme in ("light", "dark"):
+        window.theme = theme
+        body = panel.view.scroll.widget()
+        assert body.minimumSizeHint().width() <= panel.view.scroll.viewport().width()
+        assert panel.width() < 440
