@@ -79,7 +79,9 @@ class CorrectView(QWidget):
             "Start correcting",
             "Store the labels in the project of their image, and open a copy to paint on; every stroke is kept",
         )
-        self.continue_button = building.button("Continue", "Open the labels as they were left, with every stroke")
+        self.continue_button = building.button(
+            "Continue where you stopped", "Open the labels of this image as they were left, with every stroke"
+        )
         self.continue_button.setVisible(False)
         self.state = building.notes()
         self._edit_controls()
@@ -138,7 +140,7 @@ class CorrectView(QWidget):
         keys.addWidget(shortcut_list())
         controls: list[building.Part] = [
             building.title("Labels"), self.labels, self.image,
-            building.row(self.start_button, self.continue_button), self.state,
+            self.start_button, self.continue_button, self.state,
             building.title("Tools"), self.tools, self.hint, building.row(self.volume, self.changes), self.counts,
             options,
             building.title("Verified"), self.strip, self.verified,
