@@ -68,6 +68,15 @@ def test_the_path_follows_the_probability(use, ndim):
     assert straight[(*lead, 60, 60)] == 1
 
 
+def test_without_probability_the_gap_is_closed_straight(use, ball):
+    labels = np.zeros((60, 90), np.uint32)
+    for end in ((10, 10), (40, 75)):
+        labels[ball(labels.shape, end, 4)] = 1
+    drawn = np.argwhere((use("connect", labels, (10, 10), (40, 75)) > 0) & (labels == 0)) - (10, 10)
+    along = np.array([30, 65]) / np.hypot(30, 65)
+    assert abs(drawn[:, 0] * along[1] - drawn[:, 1] * along[0]).max() < 5
+
+
 def test_other_objects_are_gone_around_and_stay(use):
     labels, _, _ = tube((61, 90), (3, 3), slice(30, 60))
     labels[20:42, 44:46] = 7

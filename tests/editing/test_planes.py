@@ -41,9 +41,10 @@ def test_what_reaches_the_border_is_not_drawn_back_from_it(use):
     labels[0, :, :10] = labels[2, :, :6] = 1
     after = use("interpolate", labels, (1, 0, 0))
     assert (after[1] > 0).sum(axis=1).tolist() == [8] * 20
-    full = np.zeros((3, 5, 5), np.uint32)
-    full[[0, 2]] = 1
-    assert use("interpolate", full, (1, 0, 0)).all()
+    # A plane that is full has no outline at all: it wins everywhere.
+    full = np.zeros((3, 20, 20), np.uint32)
+    full[0], full[2, :, 14:] = 1, 1
+    assert use("interpolate", full, (1, 0, 0))[1].all()
 
 
 def test_a_volume_of_a_movie(use):
