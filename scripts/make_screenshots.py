@@ -32,8 +32,11 @@ def main() -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as config:
         os.environ["BIOSEG_CONFIG"] = config  # a new user's settings
+        os.environ["BIOSEG_PROJECTS"] = f"{config}/projects"
         membranes(given.membranes, given.axes, given.out)
         vessels(given.vessels, given.axes, given.out)
+        vessel_check(given.out)
+        correct(given.out)
         vesicles(given.out)
         dialog(given.out)
 
@@ -68,6 +71,72 @@ def vessels(path: Path | None, axes: str, out: Path) -> None:
     camera.angles = tuple(a + t for a, t in zip(camera.angles, (0, 20, 20), strict=True))
     viewer.layers.selection.active.opacity = 1.0
     _shoot(viewer, out / "vessels-volume.png")
+    viewer.close()
+
+
+def correct(out: Path) -> None:
+    """The panel Correct: strokes and a tool, slices verified, what was changed, and where next."""
+    viewer, panel = _window(None, "ZYX", "membranes", "membranes-unet2d")
+    panel.view.labels_form.set_values({"instances": True})
+    panel.segment()
+    _wait(lambda: not panel.running)
+    viewer.window.remove_dock_widget("all")
+    _, panel = viewer.window.add_plugin_dock_widget("napari-bioseg", "Correct")
+    panel.start_correcting()
+    _wait(lambda: panel.correction is not None and not panel.running)
+    layer = panel.correction.layer
+    for plane in (1, 2):
+        viewer.dims.set_current_step(0, plane)
+        panel.verify.verify_slice()
+    viewer.dims.set_current_step(0, 4)
+    layer.brush_size = 9
+    for label, start, end in ((0, (60, 30), (60, 120)), (9000, (150, 60), (190, 110))):
+        with layer.block_history():
+            for i in range(40):
+                y, x = (a + (b - a) * i / 39 for a, b in zip(start, end, strict=True))
+                layer.paint((4, y, x), label)
+    layer.fill((4, 200, 200), 9001)
+    panel.view.changes.setChecked(True)
+    _wait(lambda: panel.changes.changes is not None)
+    panel.tools.press("split")
+    _wait(lambda: panel.correction.saved_all)
+    _shoot(viewer, out / "correct-dark.png")
+    panel.tools.put_away()
+    panel.view.changes.setChecked(False)
+    panel.next.go()
+    _wait(lambda: panel.view.reason.isVisibleTo(panel.view) and not panel.running)
+    panel.view.map.setChecked(True)
+    panel.view.scroll.verticalScrollBar().setValue(10**6)
+    viewer.theme = "light"
+    _shoot(viewer, out / "correct-light.png")
+    viewer.close()
+
+
+def vessel_check(out: Path) -> None:
+    """The panel Vessel check on simulated vessels with a piece cut out, gone to a break."""
+    import napari
+    import numpy as np
+
+    from napari_bioseg.simulate import vessel_tree
+
+    image, truth = vessel_tree((40, 256, 256), (2.0, 1.0, 1.0), 4, density=0.02, large_vessels=1)
+    labels = truth.astype(np.uint32)
+    labels[:, 120:128] = 0
+    place = {"scale": (2.0, 1.0, 1.0), "units": ("um",) * 3, "axis_labels": ("z", "y", "x")}
+    viewer = napari.Viewer(show=True)
+    viewer.window.resize(*SIZE)
+    viewer.add_image(image, name="vessels", **place)
+    viewer.add_labels(labels, name="vessels · vessels-unet3d", opacity=0.4, **place)
+    _, panel = viewer.window.add_plugin_dock_widget("napari-bioseg", "Vessel check")
+    viewer.reset_view()
+    panel.check()
+    _wait(lambda: not panel.running)
+    panel.view.table.selectRow(0)
+    for theme, name in (("light", "vessels-light.png"), ("dark", "vessels.png")):
+        viewer.theme = theme
+        _shoot(viewer, out / name)
+    viewer.dims.ndisplay = 3
+    _shoot(viewer, out / "vessels-skeleton.png")
     viewer.close()
 
 

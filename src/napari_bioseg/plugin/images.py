@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 def image_of_layer(layer: Any) -> Image:
-    """Return the image that a napari Image layer shows, lazily.
+    """Return the image that a napari Image or Labels layer shows, lazily.
 
     Pixels, scale, translation and units are those of the layer, so a pixel size that was set in napari counts;
     axes come from our reader, from the user's answer, or from the layer's axis labels.
 
     Parameters
     ----------
-    layer : napari.layers.Image
+    layer : napari.layers.Image or napari.layers.Labels
         One channel, or RGB.
 
     Raises
@@ -61,7 +61,7 @@ def axes_of_layer(layer: Any) -> str:
     UnknownAxesError
         Nobody has said them; `choices` are the plausible ones.
     """
-    samples = "S" if layer.rgb else ""
+    samples = _samples(layer)
     own = _own(layer)
     if "axes" in own:
         return str(own["axes"])
@@ -86,7 +86,7 @@ def set_axes(layer: Any, axes: str) -> None:
 
 def axes_question(layer: Any) -> UnknownAxesError:
     """Return what to ask of a layer whose axes nobody has said, or were said wrongly."""
-    return _unknown(layer, "S" if layer.rgb else "")
+    return _unknown(layer, _samples(layer))
 
 
 def axes_answered(layer: Any) -> bool:
@@ -182,6 +182,10 @@ def _same_steps(one: list[tuple[float, str | None]], other: list[tuple[float, st
 def _without(image: Image, letter: str) -> tuple[str, tuple[int, ...]]:
     kept = [(a, n) for a, n in zip(image.axes, image.shape, strict=True) if a != letter]
     return "".join(a for a, _ in kept), tuple(n for _, n in kept)
+
+
+def _samples(layer: Any) -> str:
+    return "S" if getattr(layer, "rgb", False) else ""  # labels do not have it
 
 
 def _own(layer: Any) -> Mapping[str, Any]:

@@ -10,11 +10,18 @@ if TYPE_CHECKING:
     from napari_bioseg.workflows.evaluation import evaluate
     from napari_bioseg.workflows.segmentation import segment
     from napari_bioseg.workflows.training import train
+    from napari_bioseg.workflows.vessel_check import check_vessels
 
 # A module must not bear its verb's name: once imported, it would hide the function here.
-_HOME = {"detect": "detection", "evaluate": "evaluation", "segment": "segmentation", "train": "training"}
+_HOME = {
+    "check_vessels": "vessel_check",
+    "detect": "detection",
+    "evaluate": "evaluation",
+    "segment": "segmentation",
+    "train": "training",
+}
 
-__all__ = ["detect", "evaluate", "segment", "train"]
+__all__ = ["check_vessels", "detect", "evaluate", "segment", "train"]
 
 
 def __getattr__(name: str) -> Any:
