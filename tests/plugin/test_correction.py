@@ -17,18 +17,11 @@ from napari_bioseg.core.errors import (
 )
 from napari_bioseg.core.job import Job
 from napari_bioseg.corrections.change import Change, Patch
-from napari_bioseg.corrections.project import open_project, project_beside
-from napari_bioseg.plugin.correcting import (
-    begin,
-    go_on,
-    held_projects,
-    images_of_project,
-    projects_of,
-    show_correction,
-    start_of,
-)
+from napari_bioseg.corrections.project import LABELS, open_project, project_beside
+from napari_bioseg.plugin.correcting import begin, go_on, show_correction, start_of
 from napari_bioseg.plugin.correction import correction_of
 from napari_bioseg.plugin.images import source_of
+from napari_bioseg.plugin.projects import held_projects, images_of_project, projects_of
 from napari_bioseg.plugin.reader import read_layers
 from napari_bioseg.plugin.result import run
 from napari_bioseg.plugin.session import make_request, model_image, show
@@ -112,7 +105,7 @@ def test_it_lies_on_the_labels_and_they_stay_as_they_were(viewer, image, labels,
 def test_the_project_lies_beside_the_image(viewer, path, image, layer):
     folder = correction_of(layer).project.folder
     assert folder == project_beside(path)
-    assert projects_of(*source_of(image)) == [folder]
+    assert projects_of(*source_of(image), LABELS) == [folder]
 
 
 def test_strokes_tools_and_undo_come_back(viewer, path, layer):
@@ -233,6 +226,28 @@ def test_the_uncertainty_is_that_of_the_prediction_itself(viewer, image, predict
     assert shown.extent.world == pytest.approx(predicted.layer.extent.world)
 
 
+def test_tools_see_the_image_under_the_labels(viewer, image, layer):
+    image.data = image.data  # a dask array, read where it is sliced
+    scene = scene_of(viewer, correction_of(layer), options(), volume=True, image_layer=image)
+    assert scene.image is None  # the labels lie 5 pixels lower, and leave the image
+    part = viewer.add_labels(np.zeros((2, 10, 12), int), scale=layer.scale, units=layer.units, translate=(0.5, 2, 0.1))
+    shifted = start(viewer, part, image)
+    scene = scene_of(viewer, correction_of(shifted), options(), volume=True, image_layer=image)
+    assert np.array_equal(scene.image[0:2, 1:4, :], np.asarray(image.data)[1:3, 21:24, 1:13])
+    assert scene.image.shape == (2, 10, 12)
+
+
+def test_split_gives_labels_that_are_nowhere_else(viewer, layer):
+    correction = correction_of(layer)
+    for plane, wanted in ((1, 90_001), (2, 90_002)):
+        viewer.dims.set_current_step(0, plane)
+        scene = scene_of(viewer, correction, options(), volume=False)
+        correction.show(use_tool("split", scene, [(plane, 25, 22), (plane, 25, 38)], correction))
+        assert correction.highest == wanted == layer.data.max()
+    stroke(viewer, layer, 1, 200_000)
+    assert correction.highest == 200_000
+
+
 def test_labels_of_no_model_are_gone_through_in_order(viewer, layer):
     from napari_bioseg.plugin.where_next import look_ahead, next_unverified
 
@@ -343,7 +358,7 @@ def test_a_folder_that_cannot_be_written_leaves_the_project_elsewhere(
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everywhere
     layer = start(viewer, labels, image)
     assert correction_of(layer).project.folder.parent == projects
-    assert projects_of(*source_of(image)) == [correction_of(layer).project.folder]
+    assert projects_of(*source_of(image), LABELS) == [correction_of(layer).project.folder]
 
 
 def test_a_torn_last_line_costs_one_stroke(viewer, path, layer):

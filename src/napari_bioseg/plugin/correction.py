@@ -64,6 +64,7 @@ class Correction:
         self.touched, self._next = touched, next_id
         self._records = journal.written if journal is not None else 0
         self.base = saved.labels()
+        self.highest: int | None = None  # label anywhere, once a tool had to know
         self.busy = False
         self.layer: Any = None
         self._mode: Any = None
@@ -150,6 +151,8 @@ class Correction:
         step, self._next = self._next, self._next + 1
         self._record(Step(step, change))
         self.history.added(step)
+        if self.highest is not None:
+            self.highest = max(self.highest, *(int(p.after.max()) for p in change.patches))
         count_planes(self.touched, change)
 
     def _go(self, steps: list[int], record: type[Undo] | type[Redo], act: Callable[[Change, Any], None]) -> None:

@@ -95,7 +95,8 @@ class ToolControl(QObject):
             show_problem(error)
             return
         volume = self._view.volume.isChecked() or TOOLS[name].volume
-        scene = scene_of(self._viewer, correction, options, volume=volume)
+        image = self._view.image.layer()
+        scene = scene_of(self._viewer, correction, options, volume=volume, image_layer=image)
         correction.hold()
         task = Task(lambda _job: use_tool(name, scene, places, correction), self)
         task.succeeded.connect(partial(self._used, correction))
