@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -399,6 +400,35 @@ def test_moved_together_it_opens(viewer, path, layer, tmp_path):
     folder = project_beside(tmp_path / "moved" / path.name)
     assert len(images_of_project(folder)) == 1
     assert np.array_equal(again(viewer, folder).data, wanted)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no file sizes")
+def test_a_full_disk_is_told_once_and_costs_no_stroke(viewer, path, layer):
+    import resource
+
+    from napari.utils.notifications import notification_manager
+
+    correction = correction_of(layer)
+    stroke(viewer, layer)
+    correction.journal.flush()
+    told = len(notification_manager.records)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (correction.saved.journal.stat().st_size + 20, limits[1]))
+    try:
+        for value in range(6, 12):
+            stroke(viewer, layer, 2, value)
+        assert not correction.saved_all
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    messages = [record.message for record in notification_manager.records[told:]]
+    assert len(messages) == 1
+    assert "journal.jsonl: cannot be written" in messages[0]
+    stroke(viewer, layer, 3)
+    correction.journal.flush()
+    assert correction.saved_all
+    wanted = layer.data.copy()
+    viewer.layers.remove(layer)
+    assert np.array_equal(again(viewer, project_beside(path)).data, wanted)
 
 
 def test_undo_without_the_journal_changes_nothing(viewer, layer):
