@@ -369,8 +369,8 @@ def test_a_file_that_is_not_there_is_one_clear_line(path):
 
 
 def test_a_record_that_this_version_does_not_know_asks_for_an_update(path, written):
-    path.write_bytes(written + seal({"op": "boxes", "removed": [], "added": []}))
-    with pytest.raises(UnreadableFileError, match=r"line 8 records 'boxes'.*Update the plugin"):
+    path.write_bytes(written + seal({"op": "polygon", "corners": []}))
+    with pytest.raises(UnreadableFileError, match=r"line 8 records 'polygon'.*Update the plugin"):
         read_journal(path, up_to_damage=True)
 
 

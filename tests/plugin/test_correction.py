@@ -324,6 +324,16 @@ def test_two_predictions_share_the_project_of_a_window(viewer, path, image, labe
         assert project.writable
 
 
+def test_going_on_with_what_is_open_is_refused(viewer, path, layer):
+    stroke(viewer, layer)
+    with pytest.raises(UnwritableFileError, match=r"is being written already\. Go on in the layer"):
+        again(viewer, project_beside(path))
+    stroke(viewer, layer, 2)
+    wanted = layer.data.copy()
+    viewer.layers.remove(layer)
+    assert np.array_equal(again(viewer, project_beside(path)).data, wanted)
+
+
 def test_starting_twice_is_refused(viewer, image, layer):
     with pytest.raises(IncompatibleImageError, match="being corrected already"):
         start_of(viewer, layer, image)

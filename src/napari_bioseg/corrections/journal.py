@@ -28,6 +28,8 @@ __all__ = ["Contents", "Journal", "read_journal", "replay"]
 Told = Callable[[BiosegError], None]
 Counted = Callable[[int], None]
 
+_open: set[Path] = set()  # two writers would cut off what the other has written
+
 
 class Journal:
     """Appends to a new journal; `resume` goes on with one.
@@ -84,7 +86,7 @@ class Journal:
         Raises
         ------
         UnwritableFileError
-            It cannot be written, or was changed since it was read.
+            It cannot be written, is open already, or was changed since it was read.
         """
         journal = cls.__new__(cls)
         journal._begin(path, contents, on_problem, on_written)
@@ -139,6 +141,7 @@ class Journal:
             raise UnwritableFileError(str(self.path), problem) from error
         finally:
             self._writer.close()
+            _open.discard(self.path.resolve())
             atexit.unregister(self._at_exit)
 
     def __enter__(self) -> Self:
@@ -148,12 +151,15 @@ class Journal:
         self.close()
 
     def _begin(self, path: Path, contents: Contents, on_problem: Told, on_written: Counted | None) -> None:
+        if path.resolve() in _open:
+            raise UnwritableFileError(str(path), "is being written already", "Go on in the layer that shows it")
         with writing(path):
             set_aside(path, contents.good_size, contents.cut_bytes)
             file = LineFile(path, contents.good_size)
         self.path, self.written, self._closed = path, len(contents.records), False
         self._offsets, self._on_written = dict(contents.offsets), on_written
         self._writer = Writer(file, self._saved, on_problem)
+        _open.add(path.resolve())
         atexit.register(self._at_exit)
 
     def _saved(self, record: Record, offset: int) -> None:
