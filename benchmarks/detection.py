@@ -34,7 +34,7 @@ from napari_bioseg.metrics.detection import (
 from napari_bioseg.models.card import CARD_FILE, Score, read_card
 from napari_bioseg.simulate.emccd import SCENES, Vesicles, emccd_frames
 from napari_bioseg.workflows.detection import LEAST_CONFIDENCE, detect
-from napari_bioseg.workflows.training import readme
+from napari_bioseg.workflows.readme import readme
 
 RADIUS = 2.0
 """Pixels within which a centre counts as found."""

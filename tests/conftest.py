@@ -7,7 +7,7 @@ import io
 import os
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -112,3 +112,43 @@ def public_image(served: tuple[Path, str], public_planes: np.ndarray) -> Any:
         file.writestr("top/readme.txt", "words")
     sha256 = hashlib.sha256((folder / "set.zip").read_bytes()).hexdigest()
     return replace(PUBLIC_IMAGES["drosophila-vnc"], url=f"{address}/set.zip", sha256=sha256, planes="*/raw/0?.tif")
+
+
+@pytest.fixture
+def make_project(tmp_path: Path) -> Callable[..., Path]:
+    """Return how to make a project of a stack in `tmp_path`, corrected as if a window had done it."""
+    import tifffile
+
+    from napari_bioseg.core.job import Job
+    from napari_bioseg.corrections.change import Change, Patch
+    from napari_bioseg.corrections.journal import Journal
+    from napari_bioseg.corrections.project import create_project, project_beside
+    from napari_bioseg.corrections.project_info import PredictionInfo, refer
+    from napari_bioseg.corrections.records import Step, Verify
+
+    def make(
+        name: str, image: np.ndarray, truth: np.ndarray, verified: Sequence[Any], garbage: int = 0, **facts: Any
+    ) -> Path:
+        """Predict `garbage` everywhere; planes, or boxes, of `verified` are corrected to the truth and verified."""
+        source = tmp_path / f"{name}.tif"
+        tifffile.imwrite(source, image, photometric="minisblack")
+        folder = project_beside(source)
+        labels, wanted = np.full(image.shape, garbage, np.uint32), truth.astype(np.uint32)
+        known = {"scale": (1, 1, 1), "units": (None,) * 3, "translate": (0, 0, 0)}
+        with create_project(folder, refer(source, folder, axes="ZYX", shape=image.shape, name=name)) as project:
+            saved = project.add_prediction(PredictionInfo(name=name, axes="ZYX", **known, **facts), labels, job=Job())
+        with Journal(saved.journal, {"shape": list(image.shape)}, on_problem=_fail) as journal:
+            for number, place in enumerate(verified, start=1):
+                whole = (slice(0, n) for n in image.shape[1:])
+                box = place if isinstance(place, tuple) else (slice(place, place + 1), *whole)
+                patch = Patch.between([s.start for s in box], labels[box], wanted[box])
+                assert patch is not None
+                journal.append(Step(number, Change("paint", (patch,))))
+                journal.append(Verify(box, True))
+        return folder
+
+    return make
+
+
+def _fail(error: Exception) -> None:
+    raise error

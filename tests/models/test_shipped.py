@@ -8,7 +8,7 @@ import pytest
 
 from napari_bioseg.models import load_model, read_card
 from napari_bioseg.training.recipe import read_recipe
-from napari_bioseg.workflows.training import readme
+from napari_bioseg.workflows.readme import readme
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 SHIPPED = sorted(path.parent for path in MODELS.glob("*/card.yaml"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from monai.losses import DiceLoss
@@ -9,7 +11,7 @@ from monai.losses.cldice import soft_skel
 from torch.nn import functional
 
 from napari_bioseg.core import RecipeError
-from napari_bioseg.tasks import LOSSES, weighted_loss
+from napari_bioseg.tasks import LOSSES, weighing, weighted_loss
 from napari_bioseg.tasks.losses import Batch, soft_skeleton
 
 SEMANTIC = [name for name in LOSSES if name not in ("boxes", "centres")]
@@ -49,7 +51,7 @@ def test_cross_entropy_is_torchs() -> None:
 @pytest.mark.parametrize("softmax", [False, True])
 def test_masked_pixels_do_not_count(name: str, softmax: bool) -> None:
     batch = _batch(softmax=softmax)
-    mask = batch.mask.clone()
+    mask = batch.weight.clone()
     mask[..., :6] = 0
     changed = batch.truth.clone()
     changed[..., :6] = 1 - changed[..., :6]
@@ -59,10 +61,43 @@ def test_masked_pixels_do_not_count(name: str, softmax: bool) -> None:
 
 
 @pytest.mark.parametrize("name", SEMANTIC)
+@pytest.mark.parametrize("softmax", [False, True])
+def test_masked_pixels_have_no_gradient(name: str, softmax: bool) -> None:
+    batch = _batch(softmax=softmax)
+    known = batch.weight.clone()
+    known[..., :6] = 0
+    logits = batch.logits.clone().requires_grad_()
+    weighing(LOSSES.get(name), known[:, 0])(replace(batch, logits=logits)).backward()
+    assert logits.grad is not None
+    assert (logits.grad[..., :6] == 0).all()
+    assert (logits.grad[..., 6:] != 0).any()
+
+
+@pytest.mark.parametrize("name", ["bce", "dice"])
+def test_a_weight_of_two_counts_as_two_pixels(name: str) -> None:
+    batch = _batch()
+    logits, truth = (torch.cat([t, t[:1]]) for t in (batch.logits, batch.truth))
+    twice = Batch(logits, truth, torch.ones(3, 1, 12, 12), softmax=False)
+    weight = torch.ones(2, 12, 12)
+    weight[0] = 2
+    found = weighing(LOSSES.get(name), weight)(batch)
+    assert float(found) == pytest.approx(float(LOSSES.get(name)(twice)), rel=1e-5)
+
+
+def test_cross_entropy_is_the_exact_mean_of_one_known_pixel() -> None:
+    batch = _batch()
+    known = torch.zeros(2, 12, 12)
+    known[1, 4, 7] = 1
+    pixel = functional.binary_cross_entropy_with_logits(batch.logits[1, :, 4, 7], batch.truth[1, :, 4, 7])
+    assert float(weighing(LOSSES.get("bce"), known)(batch)) == float(pixel)
+    assert float(weighing(LOSSES.get("bce"), known * 0)(batch)) == 0
+
+
+@pytest.mark.parametrize("name", SEMANTIC)
 def test_a_right_answer_costs_less_than_a_wrong_one(name: str) -> None:
     batch = _batch()
     right, wrong = batch.truth * 20 - 10, 10 - batch.truth * 20
-    costs = [float(LOSSES.get(name)(Batch(logits, batch.truth, batch.mask, False))) for logits in (right, wrong)]
+    costs = [float(LOSSES.get(name)(Batch(logits, batch.truth, batch.weight, False))) for logits in (right, wrong)]
     assert costs[0] < 0.1 < costs[1]
 
 

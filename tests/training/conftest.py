@@ -102,3 +102,10 @@ def make_box_recipe(tmp_path: Path) -> Callable[..., Recipe]:
         return Recipe.checked({**values, **changes}, "test")
 
     return make
+
+
+@pytest.fixture
+def make_project(make_project: Callable[..., Path]) -> Callable[..., Path]:
+    """Return how to make a project of six planes of blobs; see the fixture of the whole suite."""
+    image, truth = blobs(3, (6, 48, 48))
+    return lambda name, *args, **facts: make_project(name, image, truth > 0, *args, **facts)

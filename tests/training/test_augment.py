@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from napari_bioseg.training.augment import draw_patch
-from napari_bioseg.training.pairs import Sample
 from napari_bioseg.training.recipe import Augmentation
+from napari_bioseg.training.sample import Sample
 
 NONE = Augmentation(
     flips=False, rotation=0, zoom=0, elastic=0, brightness=0, contrast=0, gamma=0, blur=0, noise=0, poisson=0, haze=0
@@ -22,7 +24,7 @@ def _sample(shape: tuple[int, int, int] = (6, 64, 64)) -> Sample:
 
 
 def _draw(options: Augmentation, seed: int = 0, patch: tuple[int, ...] = (32, 32)) -> tuple[torch.Tensor, torch.Tensor]:
-    return draw_patch(_sample(), patch, options, False, torch.Generator().manual_seed(seed))
+    return draw_patch(_sample(), patch, options, False, torch.Generator().manual_seed(seed))[:2]
 
 
 @pytest.mark.parametrize("patch", [(32, 32), (4, 32, 32), (3, 24, 40)])
@@ -55,14 +57,14 @@ def test_without_augmentation_a_patch_is_a_crop() -> None:
 
 def test_beyond_the_image_nothing_is_known() -> None:
     sample = _sample((2, 16, 16))
-    _, target = draw_patch(sample, (4, 32, 32), NONE, False, torch.Generator().manual_seed(0))
+    _, target, _ = draw_patch(sample, (4, 32, 32), NONE, False, torch.Generator().manual_seed(0))
     assert (target >= 0).sum() == 2 * 16 * 16
 
 
 def test_foreground_is_in_the_middle_when_asked() -> None:
     sample = _sample((1, 64, 64))
     for seed in range(5):
-        _, target = draw_patch(sample, (16, 16), NONE, True, torch.Generator().manual_seed(seed))
+        _, target, _ = draw_patch(sample, (16, 16), NONE, True, torch.Generator().manual_seed(seed))
         assert target[8, 8] == 1
 
 
@@ -71,9 +73,44 @@ def test_each_change_changes_grey_values_only(change: str) -> None:
     sample = Sample(_sample().image / 2 + 0.25, _sample().target, "g", "train")
 
     def draw(options: Augmentation, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-        return draw_patch(sample, (32, 32), options, False, torch.Generator().manual_seed(seed))
+        return draw_patch(sample, (32, 32), options, False, torch.Generator().manual_seed(seed))[:2]
 
     pairs = [(draw(NONE, seed), draw(NONE.model_copy(update={change: 1.0}), seed)) for seed in range(6)]
     assert all(torch.equal(plain[1], changed[1]) for plain, changed in pairs)
     # Some changes are made to half of the patches only.
     assert any(not torch.allclose(plain[0], changed[0], atol=1e-3) for plain, changed in pairs)
+
+
+MOVING = Augmentation(rotation=45, zoom=0.3, elastic=6)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_weights_move_with_the_target(seed: int) -> None:
+    sample = _sample()
+    weight = np.where(sample.target == 1, 7, 1).astype(np.float32)
+    generator = torch.Generator().manual_seed(seed)
+    _, target, moved = draw_patch(replace(sample, weight=weight), (4, 32, 32), MOVING, False, generator)
+    assert torch.equal(moved, torch.tensor([0.0, 1.0, 7.0])[target + 1])
+    *_, ones = draw_patch(sample, (32, 32), MOVING, False, torch.Generator().manual_seed(seed))
+    assert (ones == 1).all()
+
+
+@pytest.mark.parametrize("foreground", [False, True])
+def test_patches_are_drawn_where_something_is_known(foreground: bool) -> None:
+    target = np.full((9, 300, 300), -1, np.int16)
+    target[3, 100:102, 200:203] = 0
+    target[5, 150, 20] = 1
+    sample = Sample(np.zeros(target.shape, np.float32), target, "g", "train", (target >= 0).astype(np.float32))
+    drawn = []
+    for seed in range(40):
+        _, found, _ = draw_patch(sample, (16, 16), NONE, foreground, torch.Generator().manual_seed(seed))
+        assert found[8, 8] >= 0
+        drawn.append(int(found[8, 8]))
+    assert sum(drawn) > 38 if foreground else 0 < sum(drawn) < 15
+
+
+def test_known_pixels_are_counted_in_order() -> None:
+    target = np.random.default_rng(0).integers(-1, 2, (3, 4, 5)).astype(np.int16)
+    sample = Sample(target.astype(np.float32), target, "g", "train")
+    places = [sample.known_pixel(i) for i in range(sample.known)]
+    assert places == [tuple(p) for p in np.argwhere(target >= 0).tolist()]

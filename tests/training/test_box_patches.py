@@ -10,8 +10,8 @@ from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.simulate.emccd import Particles, draw
 from napari_bioseg.tasks.detection import decode
 from napari_bioseg.training.box_patches import draw_box_patch
-from napari_bioseg.training.pairs import Sample
 from napari_bioseg.training.recipe import Augmentation
+from napari_bioseg.training.sample import Sample
 
 PLAIN = Augmentation(rotation=0, zoom=0, elastic=0, brightness=0, contrast=0, gamma=0, blur=0, noise=0)
 

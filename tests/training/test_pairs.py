@@ -89,6 +89,19 @@ def test_images_come_to_the_models_pixel_size() -> None:
     assert sample.target.mean() == pytest.approx(target.mean(), abs=0.01)
 
 
+def test_weights_follow_their_target_to_the_models_pixel_size() -> None:
+    grey = np.random.default_rng(0).normal(size=(2, 40, 60)).astype(np.float32)
+    target, weight = np.full(grey.shape, -1, np.int16), np.zeros(grey.shape, np.float32)
+    target[0, 10:31, 7:40], weight[0, 10:31, 7:40] = 1, 3
+    spec = InputSpec(axes="YX", pixel_size={"Y": 2.0, "X": 1.0})
+    sample = prepare(grey, target, {"Y": 1.0, "X": 2.0}, spec, group="g", use="train", weight=weight)
+    assert sample.weight is not None
+    assert sample.weight.shape == sample.target.shape == (2, 20, 120)
+    assert set(np.unique(sample.weight)) == {0, 3}
+    assert ((sample.weight > 0) == (sample.labels >= 0)).mean() > 0.99
+    assert (sample.labels == 1).sum() == pytest.approx(21 * 33, rel=0.05)
+
+
 # The engine takes such images as they are: a training that resampled them would learn other pixels than it meets.
 @pytest.mark.parametrize(
     "sizes", [{"Y": 1.0, "X": None}, {"Y": 1.0, "X": 9.0}, {"Y": 1.0, "X": 0.11}, {"Y": 1.019, "X": 0.99}]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,6 +69,31 @@ def test_wrong_overrides_are_named(
     path.write_text(make_recipe().to_yaml(), encoding="utf-8")
     with pytest.raises(RecipeError, match=said):
         read_recipe(path, (override,))
+
+
+@pytest.mark.parametrize(
+    ("pair", "changes", "said"),
+    [
+        ({"project": "x.bioseg", "image": "x.tif"}, {}, "either image or project"),
+        ({}, {}, "group"),
+        ({"image": "x.tif", "group": "g", "use": "auto"}, {}, "auto and prediction are for projects"),
+        ({"image": "x.tif", "group": "g", "prediction": "001-x"}, {}, "auto and prediction are for projects"),
+        ({"project": "x.bioseg", "label": "x.tif"}, {}, "leave them out"),
+        ({"project": "x.bioseg", "planes": [0, 2]}, {}, "leave them out"),
+        ({"project": "x.bioseg", "use": "val"}, {}, "train, to test, or auto"),
+        ({"project": "x.bioseg"}, {"task": "detection"}, "do not learn from projects: x.bioseg"),
+        ({"project": "x.bioseg"}, {"folds": [["x.bioseg"]]}, "x.bioseg holds out planes of its own"),
+        ({"project": "x.bioseg"}, {"corrected_weight": 0.5}, "corrected_weight"),
+    ],
+)
+def test_a_pair_is_of_files_or_a_project(
+    make_recipe: Callable[..., Recipe], pair: dict[str, Any], changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(RecipeError, match=said):
+        make_recipe(pairs=[pair], **changes)
+    if pair.get("project") and set(pair) == {"project"}:
+        (found,) = make_recipe(pairs=[pair]).pairs
+        assert (found.name, found.group, found.use) == ("x.bioseg", "x.bioseg", "train")
 
 
 def test_folds_of_unknown_groups_are_refused(make_recipe: Callable[..., Recipe]) -> None:

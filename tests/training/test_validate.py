@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from napari_bioseg.training.pairs import Sample
 from napari_bioseg.training.recipe import Recipe
+from napari_bioseg.training.sample import Sample
 from napari_bioseg.training.validate import validate
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import yaml
 from napari_bioseg import detect, open_image, segment
 from napari_bioseg.core import Cancelled, Job, RecipeError
 from napari_bioseg.io.boxes import read_boxes_csv, write_boxes_csv
+from napari_bioseg.metrics import dice, iou, pixel_accuracy
 from napari_bioseg.metrics.detection import f1_at
 from napari_bioseg.models import load_model, read_card
 from napari_bioseg.runs import Run
@@ -21,7 +23,8 @@ from napari_bioseg.simulate import emccd_frames
 from napari_bioseg.tasks import TASKS, Decision
 from napari_bioseg.training.recipe import Recipe
 from napari_bioseg.workflows import training
-from napari_bioseg.workflows.training import make_card, readme, train
+from napari_bioseg.workflows.readme import readme
+from napari_bioseg.workflows.training import make_card, train
 
 MakeRecipe = Callable[..., Recipe]
 ROOT = Path(__file__).resolve().parents[2]
@@ -150,10 +153,16 @@ def own_boxes(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def _documented(number: int) -> dict[str, Any]:
+    """One of the recipes of docs/train.md."""
+    text = (ROOT / "docs" / "train.md").read_text(encoding="utf-8")
+    values: dict[str, Any] = yaml.safe_load(text.split("```yaml\n")[number + 1].partition("```")[0])
+    return values
+
+
 def _fine_tune(folder: Path, **changes: Any) -> Recipe:
     """The recipe of docs/train.md, with less to do."""
-    text = (ROOT / "docs" / "train.md").read_text(encoding="utf-8")
-    values = yaml.safe_load(text.partition("```yaml\n")[2].partition("```")[0])
+    values = _documented(0)
     (simulated,) = values["simulated"]
     pairs = [
         {"image": "a.tif", "boxes": "a.csv", "axes": "TYX", "group": "a", "planes": [0, 4]},
@@ -204,3 +213,81 @@ def test_the_threshold_is_chosen_on_labels_with_their_gaps_closed(make_recipe: M
         assert (output.separate, output.threshold) == (separate, (1 + np.argmax(scores)) / 10)
         chosen.append(output.threshold)
     assert chosen[0] != chosen[1]
+
+
+@pytest.fixture
+def blobs_project(make_project: Callable[..., Path]) -> Callable[..., Path]:
+    """Return how to make a project of bright squares, of which planes are verified."""
+    truth = np.zeros((6, 32, 32), bool)
+    truth[:, 8:24, 10:28] = True
+    image = (truth * 120 + np.random.default_rng(0).integers(0, 60, truth.shape)).astype(np.uint8)
+    return lambda verified, **facts: make_project("stack", image, truth, verified, **facts)
+
+
+_PROJECT = {"pairs": [{"project": "stack.tif.bioseg", "use": "auto"}]}
+
+
+@pytest.mark.usefixtures("tiny_zoo")
+def test_what_is_held_out_of_a_project_is_scored_before_and_after(
+    make_recipe: MakeRecipe, blobs_project: Callable[..., Path], tmp_path: Path
+) -> None:
+    blobs_project([0, 1, 2, 3, (slice(5, 6), slice(0, 20), slice(0, 32))])
+    start = {"continue_from": "tiny2d", "architecture": {"name": "unet", "arguments": {"dims": 2, "widths": [4, 8]}}}
+    learning = {"epochs": 2, "steps": 20, "batch": 4, "learning_rate": 0.02, "averaging": 0}
+    scores = ["dice", "iou", "pixel_accuracy"]
+    recipe, job = make_recipe(**_PROJECT, **start, **learning, metrics=scores, output={"threshold": 0.8}), Job()
+    card = read_card(train(recipe, tmp_path / "run", job=job))
+    (line,) = [line for line in Run(tmp_path / "run").metrics() if "test" in line]
+    assert line["test"] == "stack.tif.bioseg"
+    for key, model in {"before": "tiny2d", "scores": str(tmp_path / "run" / "squares")}.items():
+        labels = segment(open_image(tmp_path / "stack.tif", axes="ZYX"), model=model).labels[5] > 0
+        truth = np.zeros((20, 32), bool)
+        truth[8:, 10:28] = True
+        wanted = [metric(np.asarray(labels)[:20], truth) for metric in (dice, iou, pixel_accuracy)]
+        assert [line[key][name] for name in scores] == pytest.approx(wanted)
+    assert line["before"]["dice"] < line["scores"]["dice"]
+    assert [s.metric for s in card.scores] == scores
+    assert {(s.on, s.n) for s in card.scores} == {("what is verified and held out (stack.tif.bioseg)", 1)}
+    assert card.split == "by file; stack.tif.bioseg: plane 5 held out, 4 trained on"
+    assert card.recipe["pairs"][0]["use"] == "auto"
+    assert job.notes[0] in card.split
+    assert f"dice {line['before']['dice']:.3f} before, {line['scores']['dice']:.3f} now" in job.notes[1]
+
+
+def test_the_documented_recipe_goes_on_from_the_shipped_model(
+    blobs_project: Callable[..., Path], tmp_path: Path
+) -> None:
+    blobs_project([1])
+    less = {"root": str(tmp_path), "patch": [32, 32], "batch": 1, "epochs": 1, "steps": 1, "device": "cpu"}
+    documented = {**_documented(1), **less, "pairs": [{**_documented(1)["pairs"][0], "project": "stack.tif.bioseg"}]}
+    assert read_card(train(Recipe.checked(documented, "docs/train.md"), tmp_path / "run")).name == "my-membranes"
+
+
+def test_one_verified_plane_trains_and_the_card_says_that_no_score_can_be_given(
+    make_recipe: MakeRecipe, blobs_project: Callable[..., Path], tmp_path: Path
+) -> None:
+    blobs_project([2])
+    card = read_card(train(make_recipe(**_PROJECT), tmp_path / "run"))
+    assert card.scores == ()
+    assert card.split.endswith("nothing is held out and no score can be given: 1 plane verified, 3 are needed")
+
+
+def test_a_run_goes_on_without_its_project(
+    make_recipe: MakeRecipe, blobs_project: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder, recipe = blobs_project([0, 1, 2]), make_recipe(**_PROJECT)
+    train(recipe, tmp_path / "run")
+    before = list(Run(tmp_path / "run").metrics())
+    shutil.rmtree(folder)
+    train(recipe, tmp_path / "run")
+    assert [line["scores"] for line in Run(tmp_path / "run").metrics() if "test" in line] == [before[-1]["scores"]]
+
+
+def test_a_recipe_that_cannot_learn_from_its_project_makes_no_run(
+    make_recipe: MakeRecipe, blobs_project: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = blobs_project([])
+    with pytest.raises(RecipeError, match="nothing of 001-stack is verified"):
+        train(make_recipe(**_PROJECT), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    assert not (folder / "held_out.yaml").exists()

@@ -71,6 +71,10 @@ class Verified:
         """Return the state of every plane of which something is verified."""
         return {plane: self.state(plane) for plane in sorted(self._planes)}
 
+    def rectangles(self) -> dict[tuple[int, ...], list[_Rectangle]]:
+        """Return what is verified of each plane, in order: from and to along Y, then along X, without the ends."""
+        return {plane: sorted(self._planes[plane]) for plane in sorted(self._planes)}
+
     def pixels(self) -> int:
         """Return how many pixels are verified."""
         return sum(_area(r) for plane in self._planes.values() for r in plane)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from napari_bioseg.core.errors import RecipeError
 from napari_bioseg.tasks import detection, semantic
 from napari_bioseg.tasks.base import TASKS, Decision, Task
-from napari_bioseg.tasks.losses import LOSSES, weighted_loss
+from napari_bioseg.tasks.losses import LOSSES, weighing, weighted_loss
 from napari_bioseg.tasks.semantic import IGNORED, map_labels
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "check_metrics",
     "default_metrics",
     "map_labels",
+    "weighing",
     "weighted_loss",
 ]
 

@@ -1,9 +1,13 @@
-"""Losses of semantic segmentation, each on one-hot targets and a mask of the pixels that count."""
+"""Losses of semantic segmentation, each on one-hot targets and how much each pixel counts.
+
+A pixel of weight 0, whose truth is not known, changes neither a loss nor its gradient. A weight above 1 makes a pixel
+count as if there were more of it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -24,23 +28,24 @@ class Batch:
         Float ``(N, K, *space)``.
     truth : Tensor
         One-hot float ``(N, K, *space)``.
-    mask : Tensor
-        Float ``(N, 1, *space)``, 1 where the truth is known.
+    weight : Tensor
+        Float ``(N, 1, *space)``, how much each pixel counts: 0 where the truth is not known, else 1 or more.
     softmax : bool
         Whether channels exclude each other (channel 0 is the background).
     """
 
     logits: Tensor
     truth: Tensor
-    mask: Tensor
+    weight: Tensor
     softmax: bool
 
     @property
     def foreground(self) -> tuple[Tensor, Tensor]:
-        """Probabilities and truth of the foreground channels, both masked."""
+        """Probabilities and truth of the foreground channels, both 0 where the truth is not known."""
         p = self.logits.softmax(1)[:, 1:] if self.softmax else self.logits.sigmoid()
         truth = self.truth[:, 1:] if self.softmax else self.truth
-        return p * self.mask, truth * self.mask
+        known = (self.weight > 0).to(p.dtype)
+        return p * known, truth * known
 
 
 Loss = Callable[[Batch], Tensor]
@@ -49,20 +54,25 @@ LOSSES: Registry[Loss] = Registry("loss", "napari_bioseg.losses")
 
 @LOSSES.register("bce")
 def cross_entropy(batch: Batch) -> Tensor:
-    """Mean (binary) cross-entropy over the pixels that count."""
+    """Mean (binary) cross-entropy over the known pixels, weighted; 0 when none is known."""
     if batch.softmax:
         each = functional.cross_entropy(batch.logits, batch.truth, reduction="none")[:, None]
     else:
         each = functional.binary_cross_entropy_with_logits(batch.logits, batch.truth, reduction="none")
-    return (each * batch.mask).sum() / (batch.mask.expand_as(each).sum() + 1e-6)
+    # No weight lies between 0 and 1, so that the mean is exact wherever a pixel is known.
+    return (each * batch.weight).sum() / batch.weight.expand_as(each).sum().clamp(min=1)
 
 
 @LOSSES.register("dice")
 def dice(batch: Batch) -> Tensor:
-    """Soft Dice loss over the batch, mean over foreground classes (Milletari et al. 2016, arXiv:1606.04797)."""
+    """Soft Dice loss over the batch, mean over foreground classes (Milletari et al. 2016, arXiv:1606.04797).
+
+    All its sums are over the known pixels, weighted.
+    """
     p, truth = batch.foreground
     axes = (0, *range(2, p.ndim))
-    overlap, total = (p * truth).sum(axes), p.sum(axes) + truth.sum(axes)
+    overlap = (p * truth * batch.weight).sum(axes)
+    total = (p * batch.weight).sum(axes) + (truth * batch.weight).sum(axes)
     return (1 - (2 * overlap + _SMOOTH) / (total + _SMOOTH)).mean()
 
 
@@ -74,10 +84,15 @@ def dice_ce(batch: Batch) -> Tensor:
 
 @LOSSES.register("cldice")
 def cldice(batch: Batch) -> Tensor:
-    """Soft centreline Dice: keeps thin structures connected (Shit et al. 2021, arXiv:2003.07311)."""
+    """Soft centreline Dice: keeps thin structures connected (Shit et al. 2021, arXiv:2003.07311).
+
+    Prediction and truth are masked before their skeletons are taken, so that what is not known is background to both:
+    a structure that leaves the known pixels ends there, in both alike. The sums are weighted.
+    """
     p, truth = batch.foreground
-    precision = ((soft_skeleton(p) * truth).sum() + _SMOOTH) / (soft_skeleton(p).sum() + _SMOOTH)
-    skeleton = soft_skeleton(truth)
+    centre = soft_skeleton(p) * batch.weight
+    precision = ((centre * truth).sum() + _SMOOTH) / (centre.sum() + _SMOOTH)
+    skeleton = soft_skeleton(truth) * batch.weight
     recall = ((skeleton * p).sum() + _SMOOTH) / (skeleton.sum() + _SMOOTH)
     return 1 - 2 * precision * recall / (precision + recall)
 
@@ -107,6 +122,11 @@ def _open(p: Tensor) -> Tensor:
     eroded = _erode(p)
     pool = functional.max_pool2d if p.ndim == 4 else functional.max_pool3d
     return pool(eroded, 3, stride=1, padding=1)
+
+
+def weighing(loss: Loss, weight: Tensor) -> Loss:
+    """Return a loss to which pixels count as `weight` ``(N, *space)`` says, besides what it is told itself."""
+    return lambda batch: loss(replace(batch, weight=batch.weight * weight[:, None]))
 
 
 def weighted_loss(weights: dict[str, float]) -> Loss:

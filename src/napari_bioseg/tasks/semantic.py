@@ -95,8 +95,8 @@ class SemanticTask:
         values = torch.arange(logits.shape[1], device=target.device) + (0 if softmax else 1)
         shape = (1, -1, *(1,) * (target.ndim - 1))
         truth = (target[:, None] == values.view(shape)).to(logits.dtype)
-        mask = (target[:, None] != IGNORED).to(logits.dtype)
-        return loss(Batch(logits, truth, mask, softmax))
+        weight = (target[:, None] != IGNORED).to(logits.dtype)
+        return loss(Batch(logits, truth, weight, softmax))
 
     def score(
         self, metric: str, probabilities: npt.NDArray[Any], target: npt.NDArray[np.int16], decision: Decision

@@ -15,10 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from napari_bioseg.training.pairs import Sample
 from napari_bioseg.training.recipe import Augmentation
+from napari_bioseg.training.sample import Sample
 
-_IGNORED = -1
 _MARGIN = 1.5  # a turned and shrunk patch reaches beyond its own square
 _ELASTIC_CELLS = 5
 _HAZE_CELLS = 4
@@ -26,8 +25,8 @@ _HAZE_CELLS = 4
 
 def draw_patch(
     sample: Sample, patch: tuple[int, ...], options: Augmentation, foreground: bool, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """Cut one augmented patch.
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Cut one augmented patch; from a sample with weights, around a pixel that counts.
 
     Parameters
     ----------
@@ -45,15 +44,20 @@ def draw_patch(
         Float32 ``(1, *patch)``.
     target : Tensor
         Int64 ``(*patch)``, -1 where the truth is not known.
+    weight : Tensor
+        Float32 ``(*patch)``, how much each pixel counts: 1 everywhere for a sample without weights.
     """
     size = (1, *patch)[-3:]
-    centre = _inside(_centre(sample.labels, foreground, generator), size, sample.labels.shape)
+    centre = _inside(_centre(sample, foreground, generator), size, sample.labels.shape)
     reach = math.ceil(_MARGIN * max(size[1:]) / 2 * (1 + options.zoom)) + math.ceil(options.elastic)
     window = _window(sample, centre, size[0], reach)
-    image, target = _bend(*window, size, options, generator)
-    image, target = _flip(image, target, options, generator)
+    image, truth = _bend(*window, size, options, generator)
+    image, truth = _flip(image, truth, options, generator)
     image = change_tone(image, options, generator)
-    return image.reshape(1, *patch), target.reshape(patch)
+    # +1 turned "not known" into 0, see `_window`.
+    target = truth[0].round().to(torch.int64) - 1
+    weight = truth[1] if sample.weight is not None else torch.ones(size)
+    return image.reshape(1, *patch), target.reshape(patch), weight.reshape(patch)
 
 
 def _uniform(generator: torch.Generator, low: float, high: float) -> float:
@@ -64,11 +68,14 @@ def _integer(generator: torch.Generator, bound: int) -> int:
     return int(torch.randint(max(bound, 1), (), generator=generator))
 
 
-def _centre(target: npt.NDArray[np.int16], foreground: bool, generator: torch.Generator) -> tuple[int, ...]:
+def _centre(sample: Sample, foreground: bool, generator: torch.Generator) -> tuple[int, ...]:
     for _ in range(50 if foreground else 1):
         # Trying at random finds foreground without a list of all its pixels.
-        centre = tuple(_integer(generator, n) for n in target.shape)
-        if target[centre] > 0:
+        if sample.weight is None:
+            centre = tuple(_integer(generator, n) for n in sample.labels.shape)
+        else:
+            centre = sample.known_pixel(_integer(generator, sample.known))
+        if sample.labels[centre] > 0:
             break
     return centre
 
@@ -79,15 +86,21 @@ def _inside(centre: tuple[int, ...], size: tuple[int, ...], shape: tuple[int, ..
 
 
 def _window(sample: Sample, centre: tuple[int, ...], depth: int, reach: int) -> tuple[Tensor, Tensor]:
-    """Cut ``(depth, 2 reach, 2 reach)`` around `centre`; mirrored beyond the borders, where nothing is known."""
+    """Cut ``(depth, 2 reach, 2 reach)`` around `centre`; mirrored beyond the borders, where nothing is known.
+
+    The second is the truth, float32: the classes + 1, so that 0 is "not known" and also what lies outside, and after
+    them the weights if there are any.
+    """
     rows = [np.arange(centre[0] - depth // 2, centre[0] - depth // 2 + depth)]
     rows += [np.arange(c - reach, c + reach) for c in centre[1:]]
     index = np.ix_(*(_mirror(r, m) for r, m in zip(rows, sample.image.shape, strict=True)))
-    target = sample.labels[index].astype(np.int64)
+    truth = np.stack([sample.labels[index].astype(np.float32) + 1])
+    if sample.weight is not None:
+        truth = np.concatenate([truth, sample.weight[index][None]])
     for axis, (r, m) in enumerate(zip(rows, sample.image.shape, strict=True)):
         outside = (r < 0) | (r >= m)
-        target[(slice(None),) * axis + (outside,)] = _IGNORED
-    return torch.from_numpy(sample.image[index]), torch.from_numpy(target)
+        truth[(slice(None),) * (axis + 1) + (outside,)] = 0
+    return torch.from_numpy(sample.image[index]), torch.from_numpy(truth)
 
 
 def _mirror(index: npt.NDArray[np.int_], n: int) -> npt.NDArray[np.int_]:
@@ -98,7 +111,7 @@ def _mirror(index: npt.NDArray[np.int_], n: int) -> npt.NDArray[np.int_]:
 
 
 def _bend(
-    image: Tensor, target: Tensor, size: tuple[int, ...], options: Augmentation, generator: torch.Generator
+    image: Tensor, truth: Tensor, size: tuple[int, ...], options: Augmentation, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Rotate, zoom and warp in the plane, all planes alike, in one interpolation."""
     height, width = size[1:]
@@ -115,20 +128,19 @@ def _bend(
         grid = grid + functional.interpolate(coarse, size=(height, width), mode="bicubic", align_corners=True)[0]
     where = (grid / half).permute(1, 2, 0)[None]
     bent = functional.grid_sample(image[None], where, mode="bilinear", padding_mode="reflection", align_corners=False)
-    # +1 turns "not known" into 0, which is also what lies outside the window.
-    known = (target + 1).to(torch.float32)[None]
-    moved = functional.grid_sample(known, where, mode="nearest", padding_mode="zeros", align_corners=False)
-    return bent[0], moved[0].round().to(torch.int64) - 1
+    flat = truth.flatten(0, 1)[None]
+    moved = functional.grid_sample(flat, where, mode="nearest", padding_mode="zeros", align_corners=False)
+    return bent[0], moved.view(*truth.shape[:2], height, width)
 
 
-def _flip(image: Tensor, target: Tensor, options: Augmentation, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def _flip(image: Tensor, truth: Tensor, options: Augmentation, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     if not options.flips:
-        return image, target
-    axes = [axis for axis in range(3) if _integer(generator, 2)]
-    image, target = image.flip(axes), target.flip(axes)
+        return image, truth
+    axes = [axis - 3 for axis in range(3) if _integer(generator, 2)]
+    image, truth = image.flip(axes), truth.flip(axes)
     if image.shape[1] == image.shape[2] and _integer(generator, 2):
-        image, target = image.transpose(1, 2), target.transpose(1, 2)
-    return image, target
+        image, truth = image.transpose(-2, -1), truth.transpose(-2, -1)
+    return image, truth
 
 
 def change_tone(image: Tensor, options: Augmentation, generator: torch.Generator) -> Tensor:

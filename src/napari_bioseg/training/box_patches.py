@@ -9,8 +9,8 @@ from torch import Tensor
 from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.tasks.detection import encode
 from napari_bioseg.training.augment import change_tone
-from napari_bioseg.training.pairs import Sample
 from napari_bioseg.training.recipe import Augmentation
+from napari_bioseg.training.sample import Sample
 
 _TRIES = 20
 

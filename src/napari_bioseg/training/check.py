@@ -14,6 +14,7 @@ from napari_bioseg.training.loop import first_network
 from napari_bioseg.training.open_pairs import open_box_pair, open_pair, truth_name
 from napari_bioseg.training.pairs import pair_target, pixel_sizes
 from napari_bioseg.training.recipe import Pair, Recipe
+from napari_bioseg.training.training_set import FrozenPair, check_project, open_frozen
 
 
 def check_recipe(recipe: Recipe) -> None:
@@ -29,12 +30,16 @@ def check_recipe(recipe: Recipe) -> None:
     check_losses(recipe.task, recipe.losses)
     weighted_loss(recipe.losses)
     for part in (*(recipe.without_fold(fold) for fold in recipe.folds), recipe):
-        if "train" not in {*(p.use for p in part.pairs), *(s.use for s in part.simulated)}:
+        if {"train", "auto"}.isdisjoint({*(p.use for p in part.pairs), *(s.use for s in part.simulated)}):
             raise RecipeError(recipe.name, "has no pair for train", "Mark some pairs with this use")
     check_network(recipe, first_network(recipe))
     for pair in recipe.pairs:
         if recipe.task == "detection":
             check_boxes(recipe, pair)
+        elif isinstance(pair, FrozenPair):
+            open_frozen(recipe, pair)
+        elif pair.project:
+            check_project(recipe, pair)
         else:
             pair_target(recipe, pair, open_pair(recipe, pair)[1])
 

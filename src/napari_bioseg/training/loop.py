@@ -18,13 +18,15 @@ from napari_bioseg.models.network import Network
 from napari_bioseg.models.registry import build_network
 from napari_bioseg.models.zoo import load_model
 from napari_bioseg.runs import Run
-from napari_bioseg.tasks import TASKS, weighted_loss
+from napari_bioseg.tasks import TASKS, weighing, weighted_loss
 from napari_bioseg.training.augment import draw_patch
 from napari_bioseg.training.box_patches import draw_box_patch
-from napari_bioseg.training.pairs import Sample, load_samples
+from napari_bioseg.training.pairs import load_samples
 from napari_bioseg.training.recipe import Recipe
+from napari_bioseg.training.sample import Sample
 from napari_bioseg.training.schedule import Average, learning_rate
 from napari_bioseg.training.state import TrainingState, load_state, save_state
+from napari_bioseg.training.training_set import freeze
 from napari_bioseg.training.validate import validate
 
 _GRADIENT_NORM = 5.0
@@ -37,7 +39,8 @@ def fit(recipe: Recipe, run: Run, *, job: Job | None = None) -> Network:
     ----------
     recipe : Recipe
     run : Run
-        Holds the checkpoints ``last.pt`` and ``best.pt``; an existing ``last.pt`` is resumed, and on the
+        Holds the checkpoints ``last.pt`` and ``best.pt``, and what is verified in projects as it was when the run
+        began; an existing ``last.pt`` is resumed, and on the
         same machine ends at the same weights, bit for bit, as a training that was not interrupted.
     job : Job, optional
         For progress and for stopping; after a stop the run can be resumed.
@@ -55,6 +58,7 @@ def fit(recipe: Recipe, run: Run, *, job: Job | None = None) -> Network:
     job = job or Job()
     device = torch.device(choose_device(recipe.device))
     mixed = recipe.precision == "bfloat16" and has_bfloat16(device.type)
+    recipe = freeze(recipe, run.folder)
     job.stage("Reading images")
     train = load_samples(recipe, ("train",))
     uses = [*(p.use for p in recipe.pairs), *(s.use for s in recipe.simulated)]
@@ -84,11 +88,11 @@ def fit(recipe: Recipe, run: Run, *, job: Job | None = None) -> Network:
                 torch.manual_seed(recipe.seed * 1_000_003 + step)
                 for group in optimiser.param_groups:
                     group["lr"] = learning_rate(step, total, recipe.warm_up, recipe.learning_rate)
-                image, target = (t.to(device) for t in coming.result())
+                image, target, weight = (t.to(device) for t in coming.result())
                 coming = _prepare(pool, recipe, train, step + 1)
                 with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
                     logits = network(image)
-                value = task.loss(logits.float(), target, loss, recipe.output.activation)
+                value = task.loss(logits.float(), target, weighing(loss, weight), recipe.output.activation)
                 optimiser.zero_grad(set_to_none=True)
                 value.backward()  # type: ignore[no-untyped-call]
                 nn.utils.clip_grad_norm_(network.parameters(), _GRADIENT_NORM)
@@ -138,14 +142,15 @@ def first_network(recipe: Recipe) -> Network:
 
 def _prepare(
     pool: ThreadPoolExecutor, recipe: Recipe, samples: list[Sample], step: int
-) -> Future[tuple[Tensor, Tensor]]:
+) -> Future[tuple[Tensor, Tensor, Tensor]]:
     return pool.submit(draw_batch, recipe, samples, step)
 
 
-def draw_batch(recipe: Recipe, samples: list[Sample], step: int) -> tuple[Tensor, Tensor]:
-    """Return images ``(N, 1, *patch)`` and targets of one step; the step alone decides them.
+def draw_batch(recipe: Recipe, samples: list[Sample], step: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return images ``(N, 1, *patch)``, targets and weights ``(N, *patch)`` of one step, which alone decides them.
 
-    Targets are ``(N, *patch)`` classes, or for boxes the ``(N, 6, *patch)`` of `tasks.detection.encode`.
+    Targets are ``(N, *patch)`` classes, or for boxes the ``(N, 6, *patch)`` of `tasks.detection.encode`. A weight says
+    how much a pixel counts.
     """
     patches = []
     makers = {spec.group for spec in recipe.simulated}
@@ -157,10 +162,13 @@ def draw_batch(recipe: Recipe, samples: list[Sample], step: int) -> tuple[Tensor
         pool = made if made and (not real or choice[0] < recipe.simulated_share) else real
         sample = _pick(pool, choice[1], recipe.draw)
         foreground = choice[2] < recipe.foreground_share
-        draw = draw_box_patch if isinstance(sample.target, Boxes) else draw_patch
-        patches.append(draw(sample, recipe.patch, recipe.augmentation, foreground, generator))
-    images, targets = zip(*patches, strict=True)
-    return torch.stack(images), torch.stack(targets)
+        wanted = (sample, recipe.patch, recipe.augmentation, foreground, generator)
+        if isinstance(sample.target, Boxes):
+            patches.append((*draw_box_patch(*wanted), torch.ones(recipe.patch)))
+        else:
+            patches.append(draw_patch(*wanted))
+    images, targets, weights = zip(*patches, strict=True)
+    return torch.stack(images), torch.stack(targets), torch.stack(weights)
 
 
 def _pick(pool: list[Sample], share: float, draw: str) -> Sample:

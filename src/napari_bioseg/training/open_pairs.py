@@ -1,4 +1,4 @@
-"""The files of a recipe, opened lazily and checked against each other."""
+"""The files and projects of a recipe, opened and checked against each other."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.core.errors import IncompatibleImageError, RecipeError
 from napari_bioseg.core.image import Image
+from napari_bioseg.corrections.corrected import Corrected, find_corrected, read_corrected, read_project
+from napari_bioseg.corrections.project_info import ImageReference
 from napari_bioseg.io import open_image
 from napari_bioseg.io.image_boxes import read_image_boxes
 from napari_bioseg.training.recipe import Pair, Recipe
@@ -56,6 +58,56 @@ def open_pair(recipe: Recipe, pair: Pair) -> tuple[Image, Image]:
         raise IncompatibleImageError(pair.image, f"has axes {image.axes}", "Training takes YX and ZYX images")
     _check_planes(pair, image)
     return image, label
+
+
+def open_project_pair(recipe: Recipe, pair: Pair) -> tuple[Image, ImageReference, Corrected]:
+    """Open the image of a project lazily, and make its corrected labels in memory; nothing is locked.
+
+    The labels must hold what the model learns: numbered objects do only where it has one class, or where
+    `label_values` says which class each number is.
+
+    Returns
+    -------
+    image : Image
+    reference : ImageReference
+        How it is opened again: `absolute` is where it is now, `shape` that of the labels.
+    corrected : Corrected
+
+    Raises
+    ------
+    UnreadableFileError
+        The project, its labels or its image are gone or damaged.
+    IncompatibleImageError
+        Image and labels have different shapes, or are neither YX nor a stack of such planes.
+    RecipeError
+        Objects are numbered where classes are wanted.
+    """
+    project = read_project(data_root(recipe) / str(pair.project))
+    saved = find_corrected(project, pair.prediction)
+    if saved.info.instances and len(recipe.classes) > 1 and not recipe.values_of(pair):
+        problem = f"{saved.id} numbers objects, the model has {len(recipe.classes)} classes"
+        raise RecipeError(pair.name, problem, "Tell by label_values which class each number is")
+    corrected = read_corrected(saved)
+    now = {"absolute": str(project.image()), "shape": corrected.labels.shape}
+    reference = project.info.image.model_copy(update=now)
+    return open_referred(reference), reference, corrected
+
+
+def open_referred(reference: ImageReference) -> Image:
+    """Open the image of a project, which must have the shape of its labels.
+
+    Raises
+    ------
+    IncompatibleImageError, UnreadableFileError
+        As for `open_project_pair`.
+    """
+    image = open_image(reference.absolute, axes=reference.axes, series=reference.series)
+    if image.shape != reference.shape:
+        problem = f"has shape {image.shape}, the labels of its project {reference.shape}"
+        raise IncompatibleImageError(reference.absolute, problem, "Put back the image that was corrected")
+    if len(image.shape) not in (2, 3):
+        raise IncompatibleImageError(reference.absolute, f"has axes {image.axes}", "Training takes YX and ZYX images")
+    return image
 
 
 def open_box_pair(recipe: Recipe, pair: Pair) -> tuple[Image, Boxes]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,40 +20,8 @@ from napari_bioseg.models.pixel_size import model_pixels
 from napari_bioseg.tasks import map_labels
 from napari_bioseg.training.open_pairs import open_box_pair, open_pair, truth_name
 from napari_bioseg.training.recipe import Pair, Recipe, Simulated
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One volume or stack, ready for patches.
-
-    Attributes
-    ----------
-    image : ndarray
-        Normalised float32, ``(Z, Y, X)``; a 2-D image has one plane.
-    target : ndarray or Boxes
-        Class of each pixel, int16 ``(Z, Y, X)``, -1 where it is not known; or boxes, whose ``z`` is the plane.
-    group, use : str
-        As in the recipe.
-    """
-
-    image: npt.NDArray[np.float32]
-    target: npt.NDArray[np.int16] | Boxes
-    group: str
-    use: str
-
-    @property
-    def boxes(self) -> Boxes:
-        """The target, where it is boxes."""
-        if not isinstance(self.target, Boxes):
-            raise TypeError("the truth of this sample is labels, not boxes")
-        return self.target
-
-    @property
-    def labels(self) -> npt.NDArray[np.int16]:
-        """The target, where it is labels."""
-        if isinstance(self.target, Boxes):
-            raise TypeError("the truth of this sample is boxes, not labels")
-        return self.target
+from napari_bioseg.training.sample import Sample
+from napari_bioseg.training.training_set import FrozenPair, open_frozen
 
 
 def load_samples(recipe: Recipe, uses: tuple[str, ...]) -> list[Sample]:
@@ -81,15 +49,29 @@ def pair_target(recipe: Recipe, pair: Pair, label: Image) -> npt.NDArray[np.int1
     RecipeError
         The labels hold a value that is no class.
     """
-    return map_labels(_stack(label, pair), recipe.label_values, len(recipe.classes), truth_name(recipe, pair))
+    return map_labels(_stack(label, pair), recipe.values_of(pair), len(recipe.classes), truth_name(recipe, pair))
 
 
 def _load_pair(recipe: Recipe, pair: Pair) -> Sample:
     if recipe.task == "detection":
         return _load_box_pair(recipe, pair)
+    if isinstance(pair, FrozenPair):
+        return _load_frozen_pair(recipe, pair)
     image, label = open_pair(recipe, pair)
     grey, target = _stack(image, pair), pair_target(recipe, pair, label)
     return prepare(grey, target, pixel_sizes(image), recipe.input, group=pair.group, use=pair.use)
+
+
+def _load_frozen_pair(recipe: Recipe, pair: FrozenPair) -> Sample:
+    image, target, weight = open_frozen(recipe, pair)
+    grey = _stack(image, pair)
+    target, weight = target.reshape(grey.shape), weight.reshape(grey.shape)
+    sizes = pixel_sizes(image)
+    sample = prepare(grey, target, sizes, recipe.input, group=pair.group, use=pair.use, weight=weight)
+    if not sample.known:
+        problem = "what is verified of it is smaller than a pixel of the model"
+        raise RecipeError(pair.name, problem, "Verify more, or change input.pixel_size")
+    return sample
 
 
 def _load_box_pair(recipe: Recipe, pair: Pair) -> Sample:
@@ -115,10 +97,11 @@ def prepare(
     group: str,
     use: str,
     depth: int | None = None,
+    weight: npt.NDArray[np.float32] | None = None,
 ) -> Sample:
     """Normalise ``(Z, Y, X)`` grey values, and bring image and truth to the pixel size that `spec` asks for.
 
-    `depth` is how many planes are a volume; all of them when None.
+    `depth` is how many planes are a volume; all of them when None. `weight` is as in `Sample`.
     """
     step = (depth or len(grey)) if spec.normalisation.scope == "volume" else 1
     parts = [grey[i : i + step] for i in range(0, len(grey), step)]
@@ -129,7 +112,9 @@ def prepare(
         small = _resize(image, zoom)
         target = _scaled(target, image, small) if isinstance(target, Boxes) else _resize_target(target, zoom)
         image = small
-    return Sample(image, target, group, use)
+        # Not as the target: a pixel counts where both say that it is known.
+        weight = None if weight is None else ndimage.zoom(weight, zoom, order=0, mode="nearest", grid_mode=True)
+    return Sample(image, target, group, use, weight)
 
 
 def _scaled(boxes: Boxes, before: npt.NDArray[Any], after: npt.NDArray[Any]) -> Boxes:

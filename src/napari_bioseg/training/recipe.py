@@ -15,17 +15,49 @@ from napari_bioseg.models.card import NAME, ArchitectureSpec, InputSpec, OutputS
 
 
 class Pair(Options):
-    """One image with its labels, or in a recipe for detection with its boxes."""
+    """One image with its labels, or in a recipe for detection with its boxes; or a project of corrections."""
 
-    image: str = Field(description="File, relative to root")
+    image: str = Field("", description="File, relative to root")
+    project: str | None = Field(
+        None, description="Instead of image and label, folder of a project, relative to root: what is verified counts"
+    )
+    prediction: str | None = Field(None, description="Which of the project's; none: the newest that was corrected")
     label: str | None = Field(None, description="Label file of the same shape")
     boxes: str | None = Field(None, description="Boxes for detection: our CSV, YOLO text or COCO JSON")
     axes: str | None = Field(None, description="Axes, where the files do not say them")
-    group: str = Field(description="What must stay on one side of a split: animal, volume, well")
+    group: str = Field(
+        description="What must stay on one side of a split: animal, volume, well; of a project, its folder by default"
+    )
     planes: tuple[int, int] | None = Field(
         None, description="First and last (excluded) plane along Z, or along T where there is no Z"
     )
-    use: Literal["train", "val", "test"] = "train"
+    label_values: dict[int, int] | None = Field(None, description="Instead of the recipe's, for this pair")
+    use: Literal["train", "val", "test", "auto"] = Field(
+        "train", description="auto, for a project: train, with a fifth of its verified planes held out to test on"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _grouped(cls, values: Any) -> Any:
+        return {"group": values["project"], **values} if isinstance(values, dict) and values.get("project") else values
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Pair:
+        if bool(self.image) == bool(self.project):
+            raise ValueError("give either image or project")
+        given = {"label": self.label, "boxes": self.boxes, "axes": self.axes, "planes": self.planes}
+        if self.project and any(v is not None for v in given.values()):
+            raise ValueError(f"a project has its own {', '.join(given)}: leave them out")
+        if self.project and self.use == "val":
+            raise ValueError("a project is used to train, to test, or auto")
+        if not self.project and (self.use == "auto" or self.prediction):
+            raise ValueError("use: auto and prediction are for projects")
+        return self
+
+    @property
+    def name(self) -> str:
+        """The image, or the project, as the recipe names it."""
+        return self.project or self.image
 
 
 class Simulated(Options):
@@ -90,6 +122,9 @@ class Recipe(Options):
     simulated: tuple[Simulated, ...] = ()
     simulated_share: float = Field(0.3, ge=0, le=1, description="Share of patches that come from simulated volumes")
     folds: tuple[tuple[str, ...], ...] = Field((), description="Groups left out together in cross-validation")
+    corrected_weight: float = Field(
+        1.0, ge=1, le=1000, description="How much more pixels count that a person changed, in projects"
+    )
     patch: tuple[Annotated[int, Field(ge=1)], ...] = Field(description="Patch size along the model's axes, pixels")
     batch: int = Field(4, ge=1)
     draw: Literal["images", "planes"] = Field(
@@ -118,10 +153,19 @@ class Recipe(Options):
     def _consistent(self) -> Recipe:
         if len(self.patch) != len(self.input.axes):
             raise ValueError(f"patch {self.patch} does not fit the axes {self.input.axes}")
+        projects = [p.project for p in self.pairs if p.project]
+        if projects and self.task != "semantic":
+            raise ValueError(f"{self.task} models do not learn from projects: {projects[0]}")
+        if projects and self.folds:
+            raise ValueError(f"folds are for image files, {projects[0]} holds out planes of its own: use one of both")
         unknown = {g for fold in self.folds for g in fold} - {p.group for p in self.pairs}
         if unknown:
             raise ValueError(f"folds name groups that no pair has: {', '.join(sorted(unknown))}")
         return self
+
+    def values_of(self, pair: Pair) -> dict[int, int]:
+        """Return which class each value of the labels of a pair is."""
+        return self.label_values if pair.label_values is None else pair.label_values
 
     def without_fold(self, fold: tuple[str, ...]) -> Recipe:
         """Return the recipe that trains on all groups but those of `fold`, which it tests on."""

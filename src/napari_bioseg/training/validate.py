@@ -8,8 +8,8 @@ import torch
 
 from napari_bioseg.models.network import Network
 from napari_bioseg.tasks import TASKS, Decision
-from napari_bioseg.training.pairs import Sample
 from napari_bioseg.training.recipe import Recipe
+from napari_bioseg.training.sample import Sample
 
 
 def validate(recipe: Recipe, network: Network, samples: list[Sample]) -> float:

@@ -18,7 +18,7 @@ from napari_bioseg.inference import PredictOptions
 from napari_bioseg.models.card import Card, Score
 from napari_bioseg.models.model import Model, write_model
 from napari_bioseg.models.network import Network
-from napari_bioseg.models.zoo import shipped_models_folder
+from napari_bioseg.models.zoo import load_model
 from napari_bioseg.runs import Run
 from napari_bioseg.tasks import TASKS, Decision, map_labels
 from napari_bioseg.training.check import check_recipe
@@ -26,9 +26,11 @@ from napari_bioseg.training.loop import fit
 from napari_bioseg.training.open_pairs import open_box_pair, open_pair, truth_name
 from napari_bioseg.training.pairs import simulate_pairs
 from napari_bioseg.training.recipe import Pair, Recipe, Simulated
+from napari_bioseg.training.training_set import FrozenPair, freeze, frozen, open_frozen, read_manifest
 from napari_bioseg.workflows.box_evaluation import best_confidence, evaluate_boxes
 from napari_bioseg.workflows.evaluation import evaluate_image, probabilities, take_planes
 from napari_bioseg.workflows.options import EvaluateOptions
+from napari_bioseg.workflows.readme import readme
 from napari_bioseg.workflows.scores import Row
 
 _THRESHOLDS = tuple(round(0.1 * i, 1) for i in range(1, 10))
@@ -38,7 +40,8 @@ def train(recipe: Recipe, folder: Path, *, job: Job | None = None) -> Path:
     """Train by a recipe, score on what was left out, and write the model.
 
     With `recipe.folds`, each fold is trained without its groups and scored on them, and then the model
-    itself is trained on all of them; else the scores come from the pairs marked ``test``.
+    itself is trained on all of them; else the scores come from the pairs marked ``test``, and from what is held out
+    of projects. Where the training continues from a model, that is scored on the same pixels.
 
     Parameters
     ----------
@@ -60,22 +63,48 @@ def train(recipe: Recipe, folder: Path, *, job: Job | None = None) -> Path:
     job = job or Job()
     job.stage("Checking the recipe")
     make_card(recipe)
+    asked, recipe = recipe, frozen(recipe, folder)
     check_recipe(recipe)
-    Run(folder).start(recipe.to_yaml())
+    Run(folder).start(asked.to_yaml())
+    recipe = _with_notes(freeze(recipe, folder), folder, job)
     rows: list[tuple[Pair, Row]] = []
     for number, fold in enumerate(recipe.folds, start=1):
         part = recipe.without_fold(fold)
-        rows += _test(part, fit(part, Run(folder / f"fold-{number}"), job=job), job)
+        rows += _test(part, Model(make_card(part), fit(part, Run(folder / f"fold-{number}"), job=job)), job)
     network = fit(recipe, Run(folder / "final" if recipe.folds else folder), job=job)
     recipe = _with_best_threshold(recipe, network, job)
-    rows += _test(recipe, network, job)
-    # A run that is resumed after this has been scored already.
-    Run(folder).keep_metrics(lambda line: "test" not in line)
-    for pair, row in rows:
-        Run(folder).log(test=pair.image, group=pair.group, **asdict(row))
-    card = make_card(recipe, _scores(recipe, rows))
+    tested = _test(recipe, Model(make_card(recipe), network), job)
+    _log(Run(folder), [*rows, *tested], [*([None] * len(rows)), *_before(recipe, tested, job)])
+    card = make_card(recipe.model_copy(update={"pairs": asked.pairs}), _scores(recipe, [*rows, *tested]))
     write_model(folder / recipe.name, card, network, readme(card))
     return folder / recipe.name
+
+
+def _with_notes(recipe: Recipe, folder: Path, job: Job) -> Recipe:
+    """Tell the user what is held out of projects, and have the card say it."""
+    notes = [str(entry["note"]) for entry in read_manifest(folder)]
+    for note in notes:
+        job.note(note)
+    card = recipe.card.model_copy(update={"split": "; ".join([recipe.card.split, *notes])})
+    return recipe.model_copy(update={"card": card})
+
+
+def _before(recipe: Recipe, tested: list[tuple[Pair, Row]], job: Job) -> list[dict[str, float] | None]:
+    """Return the scores of the model to continue from, for each that was tested; None without such a model."""
+    if not recipe.continue_from or not tested:
+        return [None] * len(tested)
+    before = [row.scores for _, row in _test(recipe, load_model(recipe.continue_from), job)]
+    for (pair, row), scores in zip(tested, before, strict=True):
+        told = ", ".join(f"{name} {scores[name]:.3f} before, {value:.3f} now" for name, value in row.scores.items())
+        job.note(f"{pair.name}: {told}")
+    return list(before)
+
+
+def _log(run: Run, rows: list[tuple[Pair, Row]], before: list[dict[str, float] | None]) -> None:
+    # A run that is resumed after this has been scored already.
+    run.keep_metrics(lambda line: "test" not in line)
+    for (pair, row), scores in zip(rows, before, strict=True):
+        run.log(test=pair.name, group=pair.group, **asdict(row), before=scores)
 
 
 def new_run_folder(wanted: Path) -> Path:
@@ -106,13 +135,14 @@ def _load(recipe: Recipe, pair: Pair) -> tuple[Image, npt.NDArray[np.int16] | Bo
     if recipe.task == "detection":
         image, boxes = open_box_pair(recipe, pair)
         return take_planes(image, pair.planes), boxes
+    if isinstance(pair, FrozenPair):
+        return open_frozen(recipe, pair)[:2]
     image, label = (take_planes(image, pair.planes) for image in open_pair(recipe, pair))
     file = truth_name(recipe, pair)
-    return image, map_labels(np.asarray(label.data), recipe.label_values, len(recipe.classes), file)
+    return image, map_labels(np.asarray(label.data), recipe.values_of(pair), len(recipe.classes), file)
 
 
-def _test(recipe: Recipe, network: Network, job: Job) -> list[tuple[Pair, Row]]:
-    model = Model(make_card(recipe), network)
+def _test(recipe: Recipe, model: Model, job: Job) -> list[tuple[Pair, Row]]:
     options = EvaluateOptions(model=recipe.name, metrics=recipe.metrics, backend="torch")
     pairs = [p for p in recipe.pairs if p.use == "test"]
     rows = [(pair, _score_one(*_load(recipe, pair), model, options, job)) for pair in pairs]
@@ -182,76 +212,11 @@ def _scores(recipe: Recipe, rows: list[tuple[Pair, Row]]) -> tuple[Score, ...]:
 def _score(metric: str, pair: Pair, row: Row) -> Score:
     where = f"{Path(pair.image).parent} ({pair.group})"
     n = pair.planes[1] - pair.planes[0] if pair.planes else 1
+    if isinstance(pair, FrozenPair):
+        where, n = f"what is verified and held out ({pair.group})", len(pair.numbers)
     return Score(metric=metric, value=row.scores[metric], on=where, n=n, baseline=row.oracle.get(metric))
 
 
 def _mean(values: list[float | None]) -> float | None:
     known = [v for v in values if v is not None]
     return mean(known) if known else None
-
-
-_BASELINES = {
-    "semantic": ("oracle threshold", "the score of the single grey-value threshold with the best Dice"),
-    "detection": ("best LoG", "a Laplacian of Gaussian at its best scale and threshold"),
-}
-
-
-def readme(card: Card) -> str:
-    """Return the README of a model folder, all from its card."""
-    boxes = card.task == "detection"
-    classes = ", ".join(f"{c.value} {c.name}" for c in card.classes)
-    found = f"Boxes around: {card.classes[0].name}" if boxes else f"Labels: 0 {card.background}, {classes}"
-    size = ", ".join(f"{axis} {value:g} µm" for axis, value in card.input.pixel_size.items())
-    size = f"{size} (other sizes are resampled)" if size else "any, taken as it is"
-    return f"""# {card.name}
-
-{card.title}. {card.summary}.
-
-- Not for: {card.not_for or "-"}
-- {found}; {_limits(card)}
-- Axes {card.input.axes}, pixel size {size}
-- Normalisation by {card.input.normalisation.method}, taken from each {card.input.normalisation.scope}
-- Data: {card.data}
-- Split: {card.split}
-- Licence: {card.licence}
-
-{_score_table(card)}
-
-Make it again: {_again(card)}
-"""
-
-
-def _limits(card: Card) -> str:
-    threshold, separate = card.output.threshold, card.output.separate
-    words = "confidence" if card.task == "detection" else "threshold"
-    return f"{words} {threshold}" + (f", gaps closed between cores of {separate}" if separate else "")
-
-
-def _score_table(card: Card) -> str:
-    if all(s.baseline is None for s in card.scores):
-        rows = [f"| {s.metric} | {s.value:.4f} | {s.on} | {s.n} |" for s in card.scores]
-        return "\n".join(["| score | value | on | n |", "|---|---|---|---|", *rows])
-    rows = [
-        f"| {s.metric} | {s.value:.4f} | {'' if s.baseline is None else f'{s.baseline:.4f}'} | {s.on} | {s.n} |"
-        for s in card.scores
-    ]
-    name, about = _BASELINES.get(card.task, _BASELINES["semantic"])
-    table = [f"| score | value | {name} | on | n |", "|---|---|---|---|---|", *rows, ""]
-    return "\n".join([*table, f'"{name[0].upper()}{name[1:]}" is {about}, found with the truth in hand.'])
-
-
-def _again(card: Card) -> str:
-    """Return the commands that train the model once more."""
-    start, before = card.recipe.get("continue_from"), ""
-    first = Path(start or "").name
-    if start != first and _has_recipe(first):
-        # Not a model of the zoo but of a run, which a recipe of its own makes.
-        start, before = f"runs/{first}/{first}", f"`bioseg train models/recipes/{first}.yaml`, then "
-    override = f" continue_from={start}" if start else ""
-    if _has_recipe(card.name):
-        return f"{before}`bioseg train models/recipes/{card.name}.yaml{override}`"
-    return f"{before}`bioseg train recipe.yaml{override}`, with the `recipe.yaml` of its run"
-
-
-def _has_recipe(name: str) -> bool:
-    return (shipped_models_folder() / "recipes" / f"{name}.yaml").is_file()

@@ -1,0 +1,94 @@
+"""The corrected labels of a project, read without holding it: a window may go on correcting meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_bioseg.core.errors import UnreadableFileError
+from napari_bioseg.corrections.contents import Contents, read_journal
+from napari_bioseg.corrections.project import Project, Saved
+from napari_bioseg.corrections.project_info import ProjectInfo, read_info
+from napari_bioseg.corrections.replay import replay
+from napari_bioseg.corrections.verified import Verified
+
+
+@dataclass(frozen=True, eq=False)
+class Corrected:
+    """Labels as a person left them.
+
+    Attributes
+    ----------
+    saved : Saved
+        The prediction that was corrected.
+    labels : ndarray
+        Uint32, along the axes of the prediction.
+    verified : Verified
+        Where they were declared truth.
+    records : int
+        How many the journal held as it was read.
+    """
+
+    saved: Saved
+    labels: npt.NDArray[np.uint32]
+    verified: Verified
+    records: int
+
+    def changed(self, plane: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+        """Return which pixels ``(Y, X)`` of a plane differ from the prediction; what was changed back does not."""
+        return np.asarray(self.saved.labels()[plane] != self.labels[plane])
+
+
+def read_project(folder: Path) -> Project:
+    """Open a project to read it, without the lock: nobody who wants to correct is kept from it.
+
+    Raises
+    ------
+    UnreadableFileError
+        It is no project, is damaged, or was made by a newer version.
+    """
+    path = folder / "project.yaml"
+    if not path.is_file():
+        raise UnreadableFileError(str(folder), "is no project", "Give a folder whose name ends in .bioseg")
+    return Project(folder, read_info(ProjectInfo, path), None, "was opened to be read")
+
+
+def find_corrected(project: Project, prediction: str | None = None) -> Saved:
+    """Return a prediction of labels by its id; None: the newest that was corrected.
+
+    Raises
+    ------
+    UnreadableFileError
+        There is none.
+    """
+    found = project.predictions()
+    if prediction is None:
+        corrected = [s for s in found if s.journal.is_file()]
+        if not corrected:
+            raise UnreadableFileError(str(project.folder), "holds no corrected labels", "Correct some, and verify them")
+        return corrected[0]
+    for saved in found:
+        if saved.id == prediction:
+            return saved
+    problem = f"has no prediction {prediction!r} of labels"
+    known = ", ".join(s.id for s in found) or "there is none"
+    raise UnreadableFileError(str(project.folder), problem, f"Choose one of: {known}")
+
+
+def read_corrected(saved: Saved) -> Corrected:
+    """Make the corrected labels of a prediction in memory.
+
+    Raises
+    ------
+    UnreadableFileError
+        The labels or the journal are damaged.
+    """
+    labels = np.asarray(saved.labels()[...])
+    if not saved.journal.is_file():
+        return Corrected(saved, labels, Verified(labels.shape), 0)
+    contents: Contents = read_journal(saved.journal)
+    replay(saved.journal, labels, contents)
+    return Corrected(saved, labels, Verified.of(contents, labels.shape), len(contents.records))

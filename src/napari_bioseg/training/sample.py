@@ -1,0 +1,65 @@
+"""`Sample`: what patches are cut from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_bioseg.core.boxes import Boxes
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One volume or stack, ready for patches.
+
+    Attributes
+    ----------
+    image : ndarray
+        Normalised float32, ``(Z, Y, X)``; a 2-D image has one plane.
+    target : ndarray or Boxes
+        Class of each pixel, int16 ``(Z, Y, X)``, -1 where it is not known; or boxes, whose ``z`` is the plane.
+    group, use : str
+        As in the recipe.
+    weight : ndarray, optional
+        Float32 ``(Z, Y, X)``: how much each pixel counts, 0 where it is not verified; for labels of a project.
+    """
+
+    image: npt.NDArray[np.float32]
+    target: npt.NDArray[np.int16] | Boxes
+    group: str
+    use: str
+    weight: npt.NDArray[np.float32] | None = None
+
+    @property
+    def boxes(self) -> Boxes:
+        """The target, where it is boxes."""
+        if not isinstance(self.target, Boxes):
+            raise TypeError("the truth of this sample is labels, not boxes")
+        return self.target
+
+    @property
+    def labels(self) -> npt.NDArray[np.int16]:
+        """The target, where it is labels."""
+        if isinstance(self.target, Boxes):
+            raise TypeError("the truth of this sample is boxes, not labels")
+        return self.target
+
+    @cached_property
+    def _known_before(self) -> npt.NDArray[np.int64]:
+        """How many pixels are known up to the end of each row ``(Z, Y)``, one after the other."""
+        return np.cumsum((self.labels >= 0).sum(axis=-1))
+
+    @property
+    def known(self) -> int:
+        """How many pixels have a known truth."""
+        return int(self._known_before[-1])
+
+    def known_pixel(self, number: int) -> tuple[int, ...]:
+        """Return the place of the known pixel of this number, from 0 in C order; no list of them is held."""
+        row = int(np.searchsorted(self._known_before, number, side="right"))
+        before = int(self._known_before[row - 1]) if row else 0
+        z, y = divmod(row, self.labels.shape[1])
+        return z, y, int(np.flatnonzero(self.labels[z, y] >= 0)[number - before])

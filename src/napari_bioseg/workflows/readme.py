@@ -1,0 +1,74 @@
+"""The README of a model folder, all from its card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari_bioseg.models.card import Card
+from napari_bioseg.models.zoo import shipped_models_folder
+
+_BASELINES = {
+    "semantic": ("oracle threshold", "the score of the single grey-value threshold with the best Dice"),
+    "detection": ("best LoG", "a Laplacian of Gaussian at its best scale and threshold"),
+}
+
+
+def readme(card: Card) -> str:
+    """Return the README of a model folder, all from its card."""
+    boxes = card.task == "detection"
+    classes = ", ".join(f"{c.value} {c.name}" for c in card.classes)
+    found = f"Boxes around: {card.classes[0].name}" if boxes else f"Labels: 0 {card.background}, {classes}"
+    size = ", ".join(f"{axis} {value:g} µm" for axis, value in card.input.pixel_size.items())
+    size = f"{size} (other sizes are resampled)" if size else "any, taken as it is"
+    return f"""# {card.name}
+
+{card.title}. {card.summary}.
+
+- Not for: {card.not_for or "-"}
+- {found}; {_limits(card)}
+- Axes {card.input.axes}, pixel size {size}
+- Normalisation by {card.input.normalisation.method}, taken from each {card.input.normalisation.scope}
+- Data: {card.data}
+- Split: {card.split}
+- Licence: {card.licence}
+
+{_score_table(card)}
+
+Make it again: {_again(card)}
+"""
+
+
+def _limits(card: Card) -> str:
+    threshold, separate = card.output.threshold, card.output.separate
+    words = "confidence" if card.task == "detection" else "threshold"
+    return f"{words} {threshold}" + (f", gaps closed between cores of {separate}" if separate else "")
+
+
+def _score_table(card: Card) -> str:
+    if all(s.baseline is None for s in card.scores):
+        rows = [f"| {s.metric} | {s.value:.4f} | {s.on} | {s.n} |" for s in card.scores]
+        return "\n".join(["| score | value | on | n |", "|---|---|---|---|", *rows])
+    rows = [
+        f"| {s.metric} | {s.value:.4f} | {'' if s.baseline is None else f'{s.baseline:.4f}'} | {s.on} | {s.n} |"
+        for s in card.scores
+    ]
+    name, about = _BASELINES.get(card.task, _BASELINES["semantic"])
+    table = [f"| score | value | {name} | on | n |", "|---|---|---|---|---|", *rows, ""]
+    return "\n".join([*table, f'"{name[0].upper()}{name[1:]}" is {about}, found with the truth in hand.'])
+
+
+def _again(card: Card) -> str:
+    """Return the commands that train the model once more."""
+    start, before = card.recipe.get("continue_from"), ""
+    first = Path(start or "").name
+    if start != first and _has_recipe(first):
+        # Not a model of the zoo but of a run, which a recipe of its own makes.
+        start, before = f"runs/{first}/{first}", f"`bioseg train models/recipes/{first}.yaml`, then "
+    override = f" continue_from={start}" if start else ""
+    if _has_recipe(card.name):
+        return f"{before}`bioseg train models/recipes/{card.name}.yaml{override}`"
+    return f"{before}`bioseg train recipe.yaml{override}`, with the `recipe.yaml` of its run"
+
+
+def _has_recipe(name: str) -> bool:
+    return (shipped_models_folder() / "recipes" / f"{name}.yaml").is_file()
