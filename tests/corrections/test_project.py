@@ -8,11 +8,20 @@ import numpy as np
 import pytest
 import zarr
 
+from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.core.errors import Cancelled, UnreadableFileError, UnwritableFileError
 from napari_bioseg.core.job import Job
 from napari_bioseg.core.prediction import ClassInfo
-from napari_bioseg.corrections.project import create_project, is_project, open_project, project_beside
-from napari_bioseg.corrections.project_info import PredictionInfo, refer
+from napari_bioseg.corrections.project import (
+    BOXES,
+    LABELS,
+    create_project,
+    holds,
+    is_project,
+    open_project,
+    project_beside,
+)
+from napari_bioseg.corrections.project_info import BoxFacts, PredictionInfo, refer
 
 INFO = PredictionInfo(
     name="stack · membranes", axes="ZYX", scale=(0.05, 0.004, 0.004), units=("micrometer",) * 3, translate=(0, 0, 0),
@@ -57,6 +66,21 @@ def test_the_newest_comes_first_and_probabilities_may_be_missing(project):
     assert (newest.id, oldest.id) == ("002-c-..-d", "001-a")
     assert newest.probabilities() is None
     assert np.array_equal(newest.labels()[:], labels())
+
+
+def test_boxes_lie_beside_labels_and_neither_is_taken_for_the_other(project):
+    boxes, shown = Boxes.of([[1 / 3, 2], [3, 4]], [[5, 6]] * 2, confidence=[0.1, 0.9]), np.array([False, True])
+    facts = BoxFacts(shape=(4, 30, 20), thresholds={"confidence": None}, own_confidence=0.5, done=True)
+    assert not holds(project.folder, BOXES)
+    project.add_boxes(INFO.model_copy(update={"name": "a · cdv", "boxes": facts}), boxes, shown)
+    assert (holds(project.folder, BOXES), holds(project.folder, LABELS)) == (True, False)
+    project.add_prediction(INFO, labels(), job=Job())
+    assert [s.id for s in project.predictions()] == ["002-membranes"]
+    (saved,) = project.predictions(BOXES)
+    assert (saved.id, saved.info.boxes) == ("001-cdv", facts)
+    back, mask = saved.boxes()
+    assert np.array_equal(back.centre, boxes.centre)
+    assert mask.tolist() == [False, True]
 
 
 def test_moved_with_its_image_or_left_behind(project, image, tmp_path):

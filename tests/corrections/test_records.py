@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from napari_bioseg.corrections.change import Change, Patch
 from napari_bioseg.corrections.records import (
+    BoxEdit,
     Redo,
     Step,
     StepLine,
+    Thresholds,
     Undo,
     UnknownRecordError,
     Verify,
@@ -71,7 +73,16 @@ def test_the_line_is_as_documented():
 
 
 @pytest.mark.parametrize(
-    "record", [Undo(3), Redo(4), Verify((slice(0, 1), slice(2, 9)), True), Verify((slice(0, 2),), False)]
+    "record",
+    [
+        Undo(3),
+        Redo(4),
+        Verify((slice(0, 1), slice(2, 9)), True),
+        Verify((slice(0, 2),), False),
+        BoxEdit((0, 7), ((-1, 0, 1 / 3, 1e-300, 5e300, 0.1 + 0.2),)),
+        BoxEdit((), ()),
+        Thresholds({"confidence": None, "iou": 1 / 3}, "eJw="),
+    ],
 )
 def test_other_records_come_back(record):
     assert decode(encode(record)) == decode_light(encode(record)) == record
@@ -146,6 +157,14 @@ def test_a_wrong_patch_is_a_damaged_line(wrong):
         {"op": "redo", "id": 1, "time": None},
         {"op": "verify", "time": "t", "box": [[1, 2]], "on": 1},
         {"op": "verify", "time": "t", "box": [[1]], "on": True},
+        {"op": "boxes", "time": "t", "removed": [-1], "added": []},
+        {"op": "boxes", "time": "t", "removed": [], "added": [[0, 0, 1, 1, 1]]},
+        {"op": "boxes", "time": "t", "removed": [], "added": [[0.5, 0, 1, 1, 1, 1]]},
+        {"op": "boxes", "time": "t", "removed": [], "added": [[0, 0, float("nan"), 1, 1, 1]]},
+        {"op": "boxes", "time": "t", "removed": [], "added": [[0, 0, "1", 1, 1, 1]]},
+        {"op": "thresholds", "time": "t", "values": {"iou": "x"}, "shown": ""},
+        {"op": "thresholds", "time": "t", "values": 5, "shown": ""},
+        {"op": "thresholds", "time": "t", "values": {}, "shown": None},
         {"op": 5},
     ],
 )
@@ -193,5 +212,5 @@ def test_every_changed_byte_is_noticed():
 
 
 def test_an_unknown_record_is_not_called_damaged():
-    with pytest.raises(UnknownRecordError, match="'boxes'"):
-        decode(seal({"op": "boxes", "removed": []}))
+    with pytest.raises(UnknownRecordError, match="'points'"):
+        decode(seal({"op": "points", "removed": []}))

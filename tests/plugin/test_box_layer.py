@@ -205,7 +205,8 @@ def test_what_was_moved_before_it_was_followed_counts(layer):
 
 def test_boxes_of_a_file_are_all_shown_until_a_threshold_is_moved(boxes):
     image = image_from_array(np.zeros((2, 40, 40)), "TYX")
-    layer = box_layer(BoxState(BoxSelector(boxes), BoxOptions(), 0.0, image, "TYX"), name="file", every=True)
+    state = BoxState(BoxSelector(boxes), BoxOptions(), 0.0, image, "TYX")
+    layer = box_layer(state, name="file", shown=np.ones(6, bool))
     assert len(boxes_of(layer)) == 6
     tune(layer, options())
     assert len(boxes_of(layer)) == 4
@@ -230,6 +231,13 @@ def test_rectangles_and_back(axes):
     back = boxes_from_shapes(list(corners), axes)
     for name in ("frame", "z", "centre", "size", "hand"):
         assert np.array_equal(getattr(back, name), getattr(boxes, name))
+
+
+def test_what_napari_keeps_of_a_box_makes_the_same_box_again():
+    low = np.random.default_rng(0).random((500, 1, 2)) * [1, 900]
+    kept = rectangles(Boxes.of(low[:, 0], low[:, 0] * 1.7 + 2), "YX").astype(np.float32)
+    box = boxes_from_shapes(list(kept), "YX")
+    assert np.array_equal(rectangles(box, "YX").astype(np.float32), kept)
 
 
 def test_shapes_of_other_kinds_count_as_the_box_around_them():

@@ -70,9 +70,10 @@ class Mouse:
         return QPoint(*(round(float(v)) for v in (place + middle)[::-1]))
 
     def world(self, layer, y, x):
-        from napari_bioseg.plugin.places import current_position
+        from napari_bioseg.plugin.places import in_units_of
 
-        lead = current_position(self.viewer, layer)[:-2]
+        point = in_units_of(layer, self.viewer.dims.point, getattr(self.viewer.dims, "units", None))
+        lead = np.round(layer.world_to_data(point))[:-2]
         return np.array(layer.data_to_world([*lead, y, x]))[-2:]
 
     def drag(self, layer, *places):

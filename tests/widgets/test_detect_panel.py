@@ -270,6 +270,19 @@ def test_detecting_again_replaces_what_nobody_touched(qtbot, viewer, panel):
     assert boxes_of(layer).hand.sum() == 1
 
 
+def test_boxes_that_are_corrected_stay_when_detecting_again(qtbot, viewer, panel):
+    layer = run(qtbot, panel)
+    with qtbot.waitSignal(panel.correct.opened, timeout=WAIT):
+        panel.view.start_button.click()
+    qtbot.waitUntil(lambda: not panel.running, timeout=WAIT)
+    assert panel.view.state.text() == "0 edits, all saved · frames.ome.tif.bioseg"
+    second = run(qtbot, panel)
+    assert {layer.name, second.name} == {"frames · corrected", "frames · cdv-yolo"}
+    assert layer in viewer.layers
+    assert not panel.view.state.isVisible()
+    viewer.layers.clear()
+
+
 def test_only_the_current_frame_or_a_drawn_rectangle(qtbot, viewer, panel):
     whole = boxes_of(run(qtbot, panel))
     viewer.dims.set_current_step(0, 1)

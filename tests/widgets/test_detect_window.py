@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tifffile
 
+from napari_bioseg.corrections.project import open_project, project_beside
 from napari_bioseg.io.boxes import read_boxes_csv
-from napari_bioseg.plugin.box_layer import boxes_of, kept_rows
+from napari_bioseg.plugin.box_layer import boxes_of, kept_rows, state_of
 from napari_bioseg.simulate import emccd_frames
 from napari_bioseg.simulate.emccd import Vesicles
 
@@ -50,6 +54,83 @@ def test_the_whole_way(window, qtbot, path, make_mouse):
     saved_and_opened_again(window, qtbot, panel, path.with_name("boxes.csv"), now)
     with qtbot.waitSignal(panel.destroyed, timeout=WAIT):
         window.window.remove_dock_widget(dock)
+
+
+def test_edits_outlive_the_window(window, qtbot, path, make_mouse):
+    from qtpy.QtCore import Qt
+
+    window.window.resize(1280, 800)
+    window.open(path, plugin="napari-bioseg")
+    dock, panel = window.window.add_plugin_dock_widget("napari-bioseg", "Detect")
+    layer = detected(qtbot, panel)
+    assert not panel.view.continue_button.isVisible()
+    click(qtbot, panel, panel.view.start_button)
+    assert not panel.view.start_button.isEnabled()
+    window.dims.set_current_step(0, 0)
+    edited_by_hand(window, qtbot, make_mouse(window), layer)
+    says(qtbot, panel, "3 edits, all saved · frames.ome.tif.bioseg")
+    window.dims.set_current_step(0, 1)
+    qtbot.keyClick(panel.window(), Qt.Key.Key_F7)
+    with qtbot.waitSignal(panel.boxes.tuned, timeout=WAIT):
+        slide(panel, "confidence", 0.9)
+    wanted = told(layer)
+
+    with open_project(left_behind(window, path, "a")):  # as another window would
+        seen = click(qtbot, panel, panel.view.continue_button)
+        says(qtbot, panel, "3 edits, read only: is open in another window")
+        qtbot.keyClick(panel.window(), Qt.Key.Key_F7)
+        assert told(seen) == wanted
+    left_behind(window, path, "b")
+    back = click(qtbot, panel, panel.view.continue_button)
+    assert told(back) == wanted
+    assert back.extent.world == pytest.approx(layer.extent.world)
+    assert panel.view.boxes.form.values()["confidence"] == 0.9
+    says(qtbot, panel, "3 edits, all saved")
+    assert panel.view.scroll.widget().minimumSizeHint().width() <= panel.view.scroll.viewport().width()
+    count = len(window.layers)
+    panel.view.continue_button.click()  # it is open: two must not write to one journal
+    assert not panel.running
+    window.open(project_beside(Path(copied(path, "c"))), plugin="napari-bioseg")
+    qtbot.waitUntil(lambda: len(window.layers) == count + 2, timeout=WAIT)
+    assert told(window.layers[-1]) == wanted
+    with qtbot.waitSignal(panel.destroyed, timeout=WAIT):
+        window.window.remove_dock_widget(dock)
+
+
+def left_behind(window, path, name):
+    """Open a copy of the image, whose project is as a killed window leaves it."""
+    (image,) = window.open(copied(path, name), plugin="napari-bioseg")
+    window.layers.selection.active = image
+    return project_beside(path.parent / name / path.name)
+
+
+def copied(path, name):
+    folder = path.parent / name
+    folder.mkdir()
+    shutil.copytree(project_beside(path), project_beside(folder / path.name))
+    return shutil.copy(path, folder)
+
+
+def click(qtbot, panel, button):
+    from qtpy.QtCore import Qt
+
+    qtbot.waitUntil(button.isVisible, timeout=WAIT)
+    panel.view.scroll.ensureWidgetVisible(button)
+    with qtbot.waitSignal(panel.correct.opened, timeout=WAIT) as caught:
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not panel.running, timeout=WAIT)
+    return caught.args[0]
+
+
+def says(qtbot, panel, words):
+    qtbot.waitUntil(lambda: panel.view.state.text().startswith(words), timeout=WAIT)
+
+
+def told(layer):
+    """Boxes to the last digit, and what thresholds and checked frames do to them."""
+    boxes, state = boxes_of(layer), state_of(layer)
+    rows = np.column_stack((boxes.frame, boxes.centre, boxes.size, boxes.confidence, boxes.hand))
+    return sorted(rows.tolist()), state.options, state.checked
 
 
 def detected(qtbot, panel):

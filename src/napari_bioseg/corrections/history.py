@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
-from napari_bioseg.corrections.records import Light, Redo, Undo, Verify
+from napari_bioseg.corrections.records import Light, Redo, StepLine, Undo
 
 if TYPE_CHECKING:
     from napari_bioseg.corrections.contents import Contents
@@ -49,10 +49,10 @@ class History:
                 if self.undone[-1:] != [id]:
                     raise ValueError(f"it redoes step {id}, which was not undone last")
                 self.redo()
-            case Verify():
+            case StepLine(id):
+                self.added(id)
+            case _:  # neither undone nor redone
                 pass
-            case _:
-                self.added(record.id)
 
     def added(self, step: int) -> None:
         """Note a new step."""

@@ -21,7 +21,7 @@ def pack_patch(patch: Patch) -> dict[str, Any]:
     return {
         "start": [int(n) for n in patch.start],
         "shape": list(patch.mask.shape),
-        "mask": None if patch.mask.all() else _deflate(np.packbits(patch.mask).tobytes()),
+        "mask": None if patch.mask.all() else pack_mask(patch.mask),
         "before": _pack_values(patch.before),
         "after": _pack_values(patch.after),
     }
@@ -48,9 +48,29 @@ def unpack_patch(row: dict[str, Any], within: tuple[int, ...] | None = None) -> 
     ends = [s + n for s, n in zip(start, shape, strict=True)]
     if within is not None and any(end > n for end, n in zip(ends, within, strict=True)):
         raise ValueError("a box outside the labels")
-    mask = _unpack_mask(row["mask"], shape)
+    mask = unpack_mask(row["mask"], shape)
     count = prod(shape) if row["mask"] is None else int(np.count_nonzero(mask))
     return Patch(start, mask, _unpack_values(row["before"], count), _unpack_values(row["after"], count))
+
+
+def pack_mask(mask: npt.NDArray[np.bool_]) -> str:
+    """Return a mask as text: in C order, eight to a byte, the first in the highest bit."""
+    return _deflate(np.packbits(mask).tobytes())
+
+
+def unpack_mask(text: Any, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    """Return the mask of a text; None stands for one that is True everywhere.
+
+    Raises
+    ------
+    TypeError, ValueError, zlib.error
+        It is no mask of that shape.
+    """
+    if text is None:
+        return np.broadcast_to(np.True_, shape)  # a view that takes no memory
+    size = prod(shape)
+    raw = np.frombuffer(_inflate(text, -(-size // 8)), np.uint8)
+    return np.unpackbits(raw, count=size).view(np.bool_).reshape(shape)
 
 
 def whole(value: Any) -> int:
@@ -58,14 +78,6 @@ def whole(value: Any) -> int:
     if type(value) is not int or value < 0:
         raise ValueError(f"{value!r:.40} is no whole number from 0 on")
     return value
-
-
-def _unpack_mask(text: Any, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
-    if text is None:
-        return np.broadcast_to(np.True_, shape)  # a view that takes no memory
-    size = prod(shape)
-    raw = np.frombuffer(_inflate(text, -(-size // 8)), np.uint8)
-    return np.unpackbits(raw, count=size).view(np.bool_).reshape(shape)
 
 
 def _pack_values(values: npt.NDArray[np.uint32]) -> int | str:

@@ -3,11 +3,16 @@
     NAME.bioseg/
       project.yaml                       version, and where the image is
       image.ome.zarr                     the image itself, when it was in no file
+      held_out.yaml                      planes that are never trained on, once there was a training
       predictions/001-MODEL/
         prediction.yaml                  axes, scale, classes, and how it was made
         labels.zarr                      as predicted, never changed
         probabilities.zarr               what the network said, where there is that
         journal.jsonl                    every correction and what is verified; see `journal`
+      predictions/002-MODEL/
+        prediction.yaml                  the same for boxes, and their thresholds
+        boxes.csv                        all that the network told, also below the thresholds
+        journal.jsonl                    as for labels
 
 The folder can be moved together with the image. One window writes at a time; others read.
 """
@@ -17,7 +22,7 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,10 +35,12 @@ from filelock import FileLock, Timeout
 from zarr.codecs import ZstdCodec
 
 from napari_bioseg import __version__
+from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.core.errors import RecipeError, UnreadableFileError
 from napari_bioseg.core.files import whole_or_nothing
 from napari_bioseg.core.job import Job
 from napari_bioseg.core.options import read_yaml
+from napari_bioseg.corrections.box_table import Mask, read_candidates, write_candidates
 from napari_bioseg.corrections.project_info import (
     ImageReference,
     PredictionInfo,
@@ -44,6 +51,7 @@ from napari_bioseg.corrections.project_info import (
 )
 
 ENDING = ".bioseg"
+LABELS, BOXES = "labels.zarr", "boxes.csv"
 SIDE = 512  # of chunks: planes, since that is what is looked at and painted on
 
 
@@ -70,10 +78,18 @@ class Saved:
         """The journal of its corrections; there is none before the first Start."""
         return self.folder / "journal.jsonl"
 
+    def has(self, what: str) -> bool:
+        """Whether it is one of labels (`LABELS`) or of boxes (`BOXES`)."""
+        return (what == BOXES) == (self.info.boxes is not None)
+
     def labels(self) -> zarr.Array[Any]:
         """Open the labels as predicted."""
-        with reading(self.folder / "labels.zarr"):
-            return zarr.open_array(self.folder / "labels.zarr", mode="r")
+        with reading(self.folder / LABELS):
+            return zarr.open_array(self.folder / LABELS, mode="r")
+
+    def boxes(self) -> tuple[Boxes, Mask]:
+        """Read all that was found, and which of it was shown as the correction began."""
+        return read_candidates(self.folder / BOXES)
 
     def probabilities(self) -> zarr.Array[Any] | None:
         """Open what the network said, ``(K, *shape)``; None where it was not kept."""
@@ -114,13 +130,20 @@ class Project:
             str(ways[0] if ways else self.folder), "the image of this project is gone", "Put it back, or move both"
         )
 
-    def predictions(self) -> list[Saved]:
-        """Return the predictions, the newest first; a damaged one raises `UnreadableFileError`."""
-        folders = sorted(p.parent for p in (self.folder / "predictions").glob("*/prediction.yaml"))
-        return [Saved(f, read_info(PredictionInfo, f / "prediction.yaml")) for f in reversed(folders)]
+    def predictions(self, what: str = LABELS) -> list[Saved]:
+        """Return those of labels (`LABELS`) or of boxes (`BOXES`), the newest first.
+
+        Raises
+        ------
+        UnreadableFileError
+            One is damaged.
+        """
+        folders = sorted((p.parent for p in (self.folder / "predictions").glob("*/prediction.yaml")), reverse=True)
+        found = [Saved(f, read_info(PredictionInfo, f / "prediction.yaml")) for f in folders]
+        return [s for s in found if s.has(what)]
 
     def add_prediction(self, info: PredictionInfo, labels: Any, probabilities: Any = None, *, job: Job) -> Saved:
-        """Store a prediction, whole or not at all.
+        """Store a prediction of labels, whole or not at all.
 
         Parameters
         ----------
@@ -136,6 +159,33 @@ class Project:
         ------
         UnwritableFileError, Cancelled
         """
+
+        def fill(folder: Path) -> None:
+            _store(folder / LABELS, labels, "uint32", job)
+            if probabilities is not None:
+                _store(folder / "probabilities.zarr", probabilities, "float16", job)
+
+        return self._add(info, fill)
+
+    def add_boxes(self, info: PredictionInfo, boxes: Boxes, shown: Mask) -> Saved:
+        """Store a prediction of boxes, whole or not at all.
+
+        Parameters
+        ----------
+        info : PredictionInfo
+            With its ``boxes``.
+        boxes : Boxes
+            All that was found.
+        shown : ndarray of bool
+            ``(N,)``, which of it the thresholds show.
+
+        Raises
+        ------
+        UnwritableFileError
+        """
+        return self._add(info, lambda folder: write_candidates(folder / BOXES, boxes, shown))
+
+    def _add(self, info: PredictionInfo, fill: Callable[[Path], None]) -> Saved:
         parent = self.folder / "predictions"
         with writing(parent):
             parent.mkdir(exist_ok=True)
@@ -144,9 +194,7 @@ class Project:
                 temporary.mkdir()
                 info = info.model_copy(update={"created": _now()})
                 (temporary / "prediction.yaml").write_text(info.to_yaml(), encoding="utf-8")
-                _store(temporary / "labels.zarr", labels, "uint32", job)
-                if probabilities is not None:
-                    _store(temporary / "probabilities.zarr", probabilities, "float16", job)
+                fill(temporary)
         return Saved(folder, info)
 
     def close(self) -> None:
@@ -198,6 +246,11 @@ def open_project(folder: Path) -> Project:
 def is_project(path: str | Path) -> bool:
     """Whether a path is a project's folder."""
     return str(path).rstrip("/\\").endswith(ENDING) and (Path(path) / "project.yaml").is_file()
+
+
+def holds(folder: Path, what: str) -> bool:
+    """Whether a project has a prediction of labels (`LABELS`) or of boxes (`BOXES`), without reading any."""
+    return next((folder / "predictions").glob(f"*/{what}"), None) is not None
 
 
 def project_beside(source: Path, series: int = 0) -> Path:

@@ -40,6 +40,15 @@ class ProjectInfo(Options):
     image: ImageReference
 
 
+class BoxFacts(Options):
+    """What a prediction of boxes says besides."""
+
+    shape: tuple[int, ...] = Field(description="Of the image, along the axes of the boxes")
+    thresholds: dict[str, float | None] = Field(description="Of the sliders, as the correction began")
+    own_confidence: float = Field(description="Of the model: it counts where thresholds give none")
+    done: bool = Field(description="Whether the detection came to its end")
+
+
 class PredictionInfo(Options):
     """What ``prediction.yaml`` says."""
 
@@ -54,6 +63,7 @@ class PredictionInfo(Options):
     model_axes: str = "YX"
     turned: dict[str, Any] = Field(default_factory=dict, description="Rotation, shear and affine matrix of the layer")
     provenance: dict[str, Any] = Field(default_factory=dict)
+    boxes: BoxFacts | None = Field(None, description="Of boxes; none for labels")
     created: str = ""
 
 

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from math import isfinite
 from typing import TypeVar
 
 from napari_bioseg.corrections.change import Box, Change
@@ -13,6 +14,8 @@ from napari_bioseg.corrections.packing import pack_patch, unpack_patch, whole
 from napari_bioseg.corrections.sealing import DamagedLineError, Row, seal, unseal
 
 T = TypeVar("T")
+BoxRow = tuple[int, int, float, float, float, float]
+"""A box drawn by hand: frame, Z, centre y and x, height and width, in pixels."""
 
 
 class UnknownRecordError(ValueError):
@@ -71,8 +74,46 @@ class Verify:
             raise ValueError(f"no box of pixels: {self.box}")
 
 
-Record = Step | Undo | Redo | Verify
-Light = StepLine | Undo | Redo | Verify
+@dataclass(frozen=True)
+class BoxEdit:
+    """Boxes were drawn, moved, resized, pasted or deleted by hand; one that was moved is removed and added.
+
+    Attributes
+    ----------
+    removed : tuple of int
+        Their numbers: found boxes count from 0, and those by hand go on from there as they were added.
+    added : tuple of BoxRow
+    """
+
+    removed: tuple[int, ...]
+    added: tuple[BoxRow, ...]
+    time: str = field(default_factory=now)
+
+    def __post_init__(self) -> None:
+        if not all(isfinite(value) for row in self.added for value in row):
+            raise ValueError("a box that lies nowhere")
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Sliders were moved.
+
+    Attributes
+    ----------
+    values : dict
+        Of the sliders, by their names.
+    shown : str
+        Which of the found boxes they show, as of `pack_mask`: it must not depend on how overlaps are reckoned.
+    """
+
+    values: dict[str, float | None]
+    shown: str
+    time: str = field(default_factory=now)
+
+
+Other = Undo | Redo | Verify | BoxEdit | Thresholds
+Record = Step | Other
+Light = StepLine | Other
 
 
 def encode(record: Record) -> bytes:
@@ -87,6 +128,10 @@ def encode(record: Record) -> bytes:
             return seal({"op": "redo", "id": id, "time": time})
         case Verify(box, on, time):
             return seal({"op": "verify", "time": time, "box": [[int(s.start), int(s.stop)] for s in box], "on": on})
+        case BoxEdit(removed, added, time):
+            return seal({"op": "boxes", "time": time, "removed": list(removed), "added": [list(row) for row in added]})
+        case Thresholds(values, shown, time):
+            return seal({"op": "thresholds", "time": time, "values": values, "shown": shown})
 
 
 def decode(line: bytes, within: tuple[int, ...] | None = None) -> Record:
@@ -115,13 +160,15 @@ def decode_light(line: bytes) -> Light:
     return _read(line, _step_line)
 
 
-def _read(line: bytes, step: Callable[[Row], T]) -> T | Undo | Redo | Verify:
+def _read(line: bytes, step: Callable[[Row], T]) -> T | Other:
     row = unseal(line)
-    kinds: dict[str, Callable[[Row], T | Undo | Redo | Verify]] = {
+    kinds: dict[str, Callable[[Row], T | Other]] = {
         "change": step,
         "undo": _undo,
         "redo": _redo,
         "verify": _verify,
+        "boxes": _box_edit,
+        "thresholds": _thresholds,
     }
     op = row.get("op")
     if not isinstance(op, str):
@@ -158,6 +205,29 @@ def _verify(row: Row) -> Verify:
         raise ValueError("on is neither true nor false")
     box = tuple(slice(whole(start), whole(stop)) for start, stop in row["box"])
     return Verify(box, row["on"], _text(row, "time"))
+
+
+def _box_edit(row: Row) -> BoxEdit:
+    added = tuple(_box_row(*values) for values in row["added"])
+    return BoxEdit(tuple(whole(number) for number in row["removed"]), added, _text(row, "time"))
+
+
+def _box_row(frame: object, z: object, *lengths: object) -> BoxRow:
+    if type(frame) is not int or type(z) is not int:
+        raise ValueError("a frame is no whole number")
+    y, x, height, width = (_number(value) for value in lengths)
+    return frame, z, y, x, height, width
+
+
+def _thresholds(row: Row) -> Thresholds:
+    values = {str(name): None if value is None else _number(value) for name, value in dict(row["values"]).items()}
+    return Thresholds(values, _text(row, "shown"), _text(row, "time"))
+
+
+def _number(value: object) -> float:
+    if type(value) not in (int, float):
+        raise ValueError(f"{value!r:.40} is no number")
+    return float(value)  # type: ignore[arg-type]
 
 
 def _text(row: Row, key: str) -> str:

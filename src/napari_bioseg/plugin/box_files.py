@@ -51,8 +51,10 @@ def read_box_layers(path: str | Path) -> list[LayerData]:
     placed = read_boxes_scale(source, boxes)
     axes = "".join(a for a, at in (("T", boxes.frame), ("Z", boxes.z)) if at.any()) + "YX"
     image, placement = _image(source, boxes, axes, placed)
-    state = BoxState(BoxSelector(boxes[~boxes.hand]), BoxOptions(), 0.0, image, axes)
-    return [box_layer_data(state, boxes[boxes.hand], name=source.stem, placement=placement, every=True)]
+    found, drawn = boxes[~boxes.hand], boxes[boxes.hand]
+    state = BoxState(BoxSelector(found), BoxOptions(), 0.0, image, axes)
+    every = np.ones(len(found), bool)
+    return [box_layer_data(state, drawn, name=source.stem, placement=placement, shown=every)]
 
 
 def write_boxes(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]:

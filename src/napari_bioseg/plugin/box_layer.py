@@ -15,6 +15,7 @@ from weakref import WeakSet
 
 import numpy as np
 import numpy.typing as npt
+from psygnal import Signal
 
 from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.core.image import Image
@@ -65,6 +66,7 @@ class BoxState:
         How many the layer had after the last change.
     """
 
+    edited = Signal()  # boxes were drawn, changed or deleted, or a frame was checked or is no longer
     selector: BoxSelector
     options: BoxOptions
     own_confidence: float
@@ -105,7 +107,8 @@ def box_layer_data(
     name: str,
     placement: dict[str, Any] | None = None,
     owner: str = "",
-    every: bool = False,
+    shown: npt.NDArray[np.bool_] | None = None,
+    there: npt.NDArray[np.bool_] | None = None,
 ) -> LayerData:
     """Return what napari makes the layer of.
 
@@ -121,14 +124,16 @@ def box_layer_data(
         Scale, translation, units and axis labels, as of the image layer.
     owner : str
         Name of the image layer.
-    every : bool
-        Show all candidates until a threshold is moved: they come from a file, and were chosen before.
+    shown : ndarray of bool, optional
+        ``(N,)``, the candidates to show until a threshold is moved; those that the thresholds keep without it.
+    there : ndarray of bool, optional
+        ``(N,)``, the candidates that nobody deleted or changed.
     """
     found, drawn = state.selector.boxes, drawn or Boxes.none()
-    boxes = Boxes.joined([found, drawn])
-    shown = np.ones(len(found), bool) if every else _keep(state)
-    kept = np.concatenate((shown, np.ones(len(drawn), bool)))
-    candidate = np.concatenate((np.arange(len(found)), np.full(len(drawn), _NONE)))
+    rows = np.arange(len(found)) if there is None else np.flatnonzero(there)
+    boxes = Boxes.joined([found[rows], drawn])
+    kept = np.concatenate(((_keep(state) if shown is None else shown)[rows], np.ones(len(drawn), bool)))
+    candidate = np.concatenate((rows, np.full(len(drawn), _NONE)))
     micrometres = _micrometres(state)
     one = _features(Boxes.of([[0, 0]], [[0, 0]], hand=True), micrometres, np.ones(1, bool), np.array([_NONE]))
     attributes: dict[str, Any] = {
@@ -216,6 +221,7 @@ def check(layer: Any, place: tuple[int, int], on: bool) -> None:
     else:
         state.checked.discard(place)
         tune(layer, state.options)
+    state.edited.emit()
 
 
 def kept_rows(layer: Any) -> Rows:
@@ -282,8 +288,8 @@ def boxes_from_shapes(shapes: list[Any], axes: str) -> Boxes:
     """
     if not shapes:
         return Boxes.none()
-    low = np.array([np.min(shape, axis=0) for shape in shapes])
-    high = np.array([np.max(shape, axis=0) for shape in shapes])
+    low = np.array([np.min(shape, axis=0) for shape in shapes], np.float64)  # napari's are of 32 bits, and theirs would
+    high = np.array([np.max(shape, axis=0) for shape in shapes], np.float64)  # not make the same corners again
     place = {axis: np.rint(low[:, i]).astype(np.int64) for i, axis in enumerate(axes)}
     centre, size = (low[:, -2:] + high[:, -2:]) / 2, high[:, -2:] - low[:, -2:]
     return Boxes.of(centre, size, frame=place.get("T", 0), z=place.get("Z", 0), hand=True)
@@ -325,6 +331,7 @@ def _edited(event: Any) -> None:
     elif action == "changed":
         _claim(layer, state, np.array(sorted(event.data_indices), np.int64))
     state.rows = layer.nshapes
+    state.edited.emit()
 
 
 def _grown(event: Any) -> None:
@@ -334,6 +341,8 @@ def _grown(event: Any) -> None:
     if state is not None and layer.nshapes > state.rows:
         first, state.rows, state.touched = state.rows, layer.nshapes, True
         _claim(layer, state, np.arange(first, state.rows))
+        if not layer._is_creating:  # else it is told once it is drawn
+            state.edited.emit()
 
 
 def _moved(layer: Any, state: BoxState) -> Rows:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
 from napari_bioseg.plugin.box_layer import BoxState, box_layer
@@ -126,8 +128,8 @@ def open_boxes(path: Path, request: BoxRequest, _job: Job) -> BoxResult:
     from napari_bioseg.io.image_boxes import read_image_boxes
 
     boxes = read_image_boxes(path, request.image)
-    state = BoxState(BoxSelector(boxes[~boxes.hand]), BoxOptions(), 0.0, request.image, request.axes)
-    layer = box_layer(
-        state, boxes[boxes.hand], name=path.stem, placement=dict(request.placement), owner=request.name, every=True
-    )
+    found, drawn = boxes[~boxes.hand], boxes[boxes.hand]
+    state = BoxState(BoxSelector(found), BoxOptions(), 0.0, request.image, request.axes)
+    every = np.ones(len(found), bool)
+    layer = box_layer(state, drawn, name=path.stem, placement=dict(request.placement), owner=request.name, shown=every)
     return BoxResult(layer)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from napari_bioseg.core.axes import to_standard_unit
+from napari_bioseg.corrections.project_info import PredictionInfo
 
 
 def axes_said(ndim: int, attributes: Mapping[str, Any], known: str) -> str | None:
@@ -26,3 +29,34 @@ def placement_said(
     moved = attributes.get("translate", (0.0,) * len(axes))
     placed = tuple(float(t) * f for t, f in zip(moved, factors, strict=True))
     return tuple(v for v, _ in measured), tuple(u for _, u in measured), placed
+
+
+def placement_of(layer: Any) -> dict[str, Any]:
+    """Return where a layer lies, as fields of `PredictionInfo`."""
+    return {
+        "scale": tuple(float(v) for v in layer.scale),
+        "units": tuple(str(u) for u in layer.units),
+        "translate": tuple(float(v) for v in layer.translate),
+        "turned": _turned(layer),
+    }
+
+
+def placement_again(info: PredictionInfo) -> dict[str, Any]:
+    """Return the keyword arguments that lay a layer where `placement_of` found it."""
+    return {
+        "scale": info.scale,
+        "units": info.units,
+        "translate": info.translate,
+        "axis_labels": tuple(info.axes.lower()),
+        **{k: np.array(v) for k, v in info.turned.items()},
+    }
+
+
+def _turned(layer: Any) -> dict[str, Any]:
+    n = layer.ndim
+    ways: Mapping[str, tuple[Any, Any]] = {
+        "rotate": (np.asarray(layer.rotate), np.eye(n)),
+        "shear": (np.asarray(layer.shear), np.zeros(n * (n - 1) // 2)),
+        "affine": (np.asarray(layer.affine.affine_matrix), np.eye(n + 1)),
+    }
+    return {k: v.tolist() for k, (v, plain) in ways.items() if v.shape != plain.shape or not np.allclose(v, plain)}

@@ -117,7 +117,7 @@ class BoxesControl(QObject):
 
     def toggle_checked(self) -> None:
         """Say that the frame on screen is right, or take it back."""
-        if self.state is not None:
+        if self._view.checked.isEnabled():
             self._view.checked.toggle()
 
     def _check(self, on: bool) -> None:
@@ -129,7 +129,7 @@ class BoxesControl(QObject):
     def _count(self, _event: Any = None) -> None:
         state = self.state
         view = self._view
-        view.checked.setEnabled(state is not None)
+        view.checked.setEnabled(state is not None and self.layer.editable)
         view.fit_button.setEnabled(state is not None and bool(state.checked))
         if state is None:
             view.counts.setText("No boxes yet: Detect finds some, Open reads them from a file.")

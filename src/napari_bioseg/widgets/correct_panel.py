@@ -13,11 +13,12 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 from napari_bioseg.core.errors import BiosegError
 from napari_bioseg.corrections.change import Change
 from napari_bioseg.corrections.history import History
-from napari_bioseg.corrections.project import ENDING
+from napari_bioseg.corrections.project import ENDING, LABELS
 from napari_bioseg.editing.tools import TOOLS
-from napari_bioseg.plugin.correcting import begin, go_on, held_projects, projects_of, show_correction, start_of
+from napari_bioseg.plugin.correcting import begin, go_on, show_correction, start_of
 from napari_bioseg.plugin.correction import Correction, correction_of, tell_problems
 from napari_bioseg.plugin.images import source_of
+from napari_bioseg.plugin.projects import held_projects, layer_open, projects_of
 from napari_bioseg.plugin.writer import write_labels
 from napari_bioseg.widgets.changes_control import ChangesControl
 from napari_bioseg.widgets.connections import Connections
@@ -77,7 +78,12 @@ class CorrectPanel(JobPanel):
     def go_on(self) -> None:
         """Open the last correction of the chosen image."""
         folder = self._project()
-        if folder is not None and not self.running:
+        if folder is None or self.running:
+            return
+        layer = layer_open(self._viewer, folder, LABELS)
+        if layer is not None:
+            self._viewer.layers.selection.active = layer
+        else:
             work = partial(go_on, folder, None, held_projects(self._viewer.layers))
             self.start(work, f"Opening {folder.name}", partial(self._opened, None))
 
@@ -219,7 +225,7 @@ class CorrectPanel(JobPanel):
 
     def _project(self) -> Path | None:
         layer = self.view.image.layer()
-        found = projects_of(*source_of(layer)) if layer is not None else []
+        found = projects_of(*source_of(layer), LABELS) if layer is not None else []
         return found[0] if found else None
 
 

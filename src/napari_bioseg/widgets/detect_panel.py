@@ -12,11 +12,13 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_bioseg.core.errors import BiosegError
 from napari_bioseg.core.job import Job
+from napari_bioseg.plugin.box_correction import box_correction_of
 from napari_bioseg.plugin.box_layer import boxes_at, boxes_of, state_of
 from napari_bioseg.plugin.box_result import BoxRequest, BoxResult, make_box_request, open_boxes, run_detection
 from napari_bioseg.plugin.layers import KEY
 from napari_bioseg.plugin.settings import load_settings
 from napari_bioseg.postprocess.boxes import BoxSelector
+from napari_bioseg.widgets.box_correct_control import BoxCorrectControl
 from napari_bioseg.widgets.boxes_control import BoxesControl
 from napari_bioseg.widgets.connections import Connections
 from napari_bioseg.widgets.detect_view import DetectView
@@ -50,6 +52,7 @@ class DetectPanel(ModelPanel):
     def __init__(self, napari_viewer: napari.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(napari_viewer, DetectView(napari_viewer), parent)
         self.boxes = BoxesControl(napari_viewer, self.view.boxes)
+        self.correct = BoxCorrectControl(napari_viewer, self.view, self)
         self._connect()
         self.restore()
         self._image_changed()
@@ -149,6 +152,7 @@ class DetectPanel(ModelPanel):
         for button in (view.detect_button, view.open_button, view.copy_button):
             button.setEnabled(ready)
         view.save_button.setEnabled(not self.running and self.boxes.state is not None)
+        self.correct.update_buttons()
 
     def _connect(self) -> None:
         view = self.view
@@ -226,6 +230,6 @@ class DetectPanel(ModelPanel):
 def _gives_way(layer: Any, new: Any) -> bool:
     """Whether a layer only shows what a model found before on the same image; what a person changed stays."""
     state, arrived = state_of(layer), state_of(new)
-    if state is None or arrived is None or not (state.provenance and arrived.provenance):
+    if state is None or arrived is None or not (state.provenance and arrived.provenance) or box_correction_of(layer):
         return False
     return bool(not state.touched and not state.checked and layer.metadata[KEY]["owner"] == new.metadata[KEY]["owner"])

@@ -31,11 +31,21 @@ class DetectView(ModelView):
             "Open…", "Open boxes from a file onto this image: CSV, YOLO text or COCO JSON"
         )
         self.save_button = building.button("Save…", "Save the boxes that are shown as CSV, with µm where known")
+        self.start_button = building.button(
+            "Start correcting",
+            "Store the boxes in the project of their image; every edit by hand and every checked frame is kept",
+        )
+        self.continue_button = building.button(
+            "Continue where you stopped", "Open the boxes of this image as they were left, with every edit"
+        )
+        self.continue_button.setVisible(False)
+        self.state = building.notes()
+        self.state.setMinimumWidth(1)  # the name of a file must not make the panel wider
         controls: list[building.Part] = [
             building.title("Image"), self.image,
             building.title("Model"), self.model, self.resample_form,
             building.title("Where"), self.where, self.detect_button,
-            building.title("Boxes, tuned live"), self.boxes,
+            building.title("Boxes, tuned live"), self.start_button, self.continue_button, self.state, self.boxes,
         ]  # fmt: skip
         buttons = building.row(self.open_button, self.save_button, self.copy_button)
         self.assemble(controls, [self.progress, self.notes, buttons])
