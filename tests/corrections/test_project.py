@@ -151,6 +151,15 @@ def test_cancelling_leaves_nothing(project):
     assert list((project.folder / "predictions").iterdir()) == []
 
 
+@pytest.mark.parametrize("value", [-1, 2**32])
+def test_labels_that_do_not_fit_are_refused_and_leave_nothing(project, value):
+    values = labels().astype(np.int64)
+    values[3, 5, 5] = value
+    with pytest.raises(UnwritableFileError, match="some here do not"):
+        project.add_prediction(INFO, values, job=Job())
+    assert list((project.folder / "predictions").iterdir()) == []
+
+
 def test_missing_or_damaged_arrays_are_one_line(project):
     saved = project.add_prediction(INFO, labels(), job=Job())
     (saved.folder / "labels.zarr" / "zarr.json").write_text("{")

@@ -36,7 +36,7 @@ from zarr.codecs import ZstdCodec
 
 from napari_bioseg import __version__
 from napari_bioseg.core.boxes import Boxes
-from napari_bioseg.core.errors import RecipeError, UnreadableFileError
+from napari_bioseg.core.errors import RecipeError, UnreadableFileError, UnwritableFileError
 from napari_bioseg.core.files import whole_or_nothing
 from napari_bioseg.core.job import Job
 from napari_bioseg.core.options import read_yaml
@@ -297,7 +297,12 @@ def _store(path: Path, values: Any, dtype: str, job: Job) -> None:
     slabs = list(_slabs(values, lead))
     job.stage("Saving the prediction", len(slabs))
     for slab in slabs:
-        array[slab] = values[slab]
+        block = np.asarray(values[slab])
+        if dtype == "uint32" and block.size and (block.min() < 0 or block.max() > np.iinfo(np.uint32).max):
+            raise UnwritableFileError(
+                str(path), "labels go from 0 to 4,294,967,295, some here do not", "Number them anew first"
+            )
+        array[slab] = block
         job.step()
 
 
