@@ -74,7 +74,9 @@ def test_thresholds_and_checked_frames_are_the_last_ones():
 
 
 @pytest.mark.parametrize(
-    "record", [BoxEdit((2,), ()), Thresholds({}, pack_mask(np.ones(9, bool))), Thresholds({}, "no base64!")], ids=str
+    "record",
+    [BoxEdit((2,), ()), Thresholds({}, pack_mask(np.ones(9, bool))), Thresholds({}, "no base64!")],
+    ids=["a box too many", "a mask of more boxes", "a mask that is none"],
 )
 def test_a_journal_of_other_boxes_is_refused(record):
     with pytest.raises(UnreadableFileError, match="journal: line 3 does not fit"):
