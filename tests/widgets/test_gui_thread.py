@@ -26,6 +26,7 @@ HEAVY = ("inference/", "io/", "models/", "plugin/result.py", "postprocess/", "ta
 LIGHT = (
     "models/zoo.py:refusal",  # compares axes, to enable buttons
     "plugin/result.py:Result.done",  # a flag
+    "torch/package/package_importer.py:_patched_getfile",  # what torch puts in place of inspect.getfile, for all
     "postprocess/options.py:",  # fills in the model's values
     "workflows/region.py:format_region",  # a few numbers as text
     "workflows/segmentation.py:Segmentation.provenance",  # the options as a dict
