@@ -23,7 +23,7 @@ class Connections:
         widget.destroyed.connect(self.close)
 
     def add(self, emitter: Any, callback: Callable[..., Any]) -> None:
-        """Connect a callback to one of napari's event emitters."""
+        """Connect a callback to one of napari's event emitters, or to a signal of psygnal."""
         emitter.connect(callback)
         self._all.append((emitter, callback))
 

@@ -148,11 +148,10 @@ class CorrectPanel(JobPanel):
         view.labels.chosen.connect(self.update_buttons)
         view.image.chosen.connect(self.update_buttons)
         view.progress.cancelled.connect(self.cancel)
-        self._connections = Connections(self)
+        self._connections, self._following = Connections(self), Connections(self)
         self._connections.add(self._viewer.layers.selection.events.active, self._active_changed)
         self._connections.add(self._viewer.layers.events.removed, self._layer_removed)
         self._connections.add(self._viewer.dims.events.current_step, lambda _event=None: self.verify.show_current())
-        self.destroyed.connect(self._leave)
 
     def _opened(self, before: Any, correction: Correction) -> None:
         after_stroke(self._viewer, self, partial(self._show, before, correction))
@@ -179,17 +178,15 @@ class CorrectPanel(JobPanel):
             self._keys.bind(
                 correction.layer, {KEYS["verify"]: self.verify.verify_slice, KEYS["next"]: self.next.go, **tools}
             )
-            correction.changed.connect(self._changed)
-            correction.marked.connect(self.verify.show)
+            self._following.add(correction.changed, self._changed)
+            self._following.add(correction.marked, self.verify.show)
             self._timer.start()
         self.update_buttons()
 
-    def _leave(self, *_: Any) -> None:
+    def _leave(self) -> None:
         self._timer.stop()
         self._keys.bind(None, {})
-        if self.correction is not None:
-            self.correction.changed.disconnect(self._changed, missing_ok=True)
-            self.correction.marked.disconnect(self.verify.show, missing_ok=True)
+        self._following.close()
 
     def _changed(self, change: Change) -> None:
         self.verify.show()
