@@ -5,8 +5,8 @@ import pytest
 
 from napari_bioseg.core.errors import UnreadableFileError
 from napari_bioseg.core.job import Job
-from napari_bioseg.corrections.corrected import find_corrected, read_corrected, read_project
-from napari_bioseg.corrections.project import open_project
+from napari_bioseg.corrections.corrected import find_corrected, read_corrected
+from napari_bioseg.corrections.project import open_project, read_project
 
 BOX = (slice(1, 2), slice(2, 6), slice(3, 9))
 

@@ -458,6 +458,17 @@ def test_undo_without_the_journal_changes_nothing(viewer, layer):
     assert not np.array_equal(layer.data, before)
 
 
+def test_corrected_labels_never_replace_their_image(viewer, path, layer):
+    from napari_bioseg.plugin.writer import write_labels
+
+    before = path.read_bytes()
+    data, attributes, _ = layer.as_layer_data_tuple()
+    with pytest.raises(UnwritableFileError, match=r"stack\.ome\.tif"):
+        write_labels(str(path), data, attributes)
+    assert path.read_bytes() == before
+    assert write_labels(str(path.with_name("labels.ome.tif")), data, attributes)
+
+
 def test_a_closed_correction_takes_no_more(viewer, layer):
     correction = correction_of(layer)
     viewer.layers.remove(layer)

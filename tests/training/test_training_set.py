@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from napari_bioseg.core import Cancelled, IncompatibleImageError, Job, Progress, RecipeError, UnreadableFileError
-from napari_bioseg.corrections.corrected import find_corrected, read_project
+from napari_bioseg.corrections.corrected import find_corrected
 from napari_bioseg.corrections.held_out import read_held_out
 from napari_bioseg.corrections.journal import Journal, read_journal
-from napari_bioseg.corrections.project import open_project
+from napari_bioseg.corrections.project import open_project, read_project
 from napari_bioseg.corrections.records import Verify
 from napari_bioseg.runs import Run
 from napari_bioseg.training.check import check_recipe

@@ -317,6 +317,17 @@ def test_a_project_dropped_on_the_window(window, qtbot, path, opened):
     qtbot.waitUntil(lambda: panel.correction is not None, timeout=WAIT)
 
 
+def test_a_folder_that_is_no_project_is_told_once(window, tmp_path):
+    from napari.utils.notifications import notification_manager
+
+    from napari_bioseg.widgets.open_project import open_project
+
+    told = len(notification_manager.records)
+    open_project(window, tmp_path)
+    (message,) = [record.message for record in notification_manager.records[told:]]
+    assert "is no project" in message
+
+
 def test_saving_says_that_a_person_corrected_it(window, qtbot, tmp_path, opened):
     panel, layer = opened
     layer.fill((2, 20, 50), 90_000)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +10,6 @@ import numpy.typing as npt
 from napari_bioseg.core.errors import UnreadableFileError
 from napari_bioseg.corrections.contents import Contents, read_journal
 from napari_bioseg.corrections.project import Project, Saved
-from napari_bioseg.corrections.project_info import ProjectInfo, read_info
 from napari_bioseg.corrections.replay import replay
 from napari_bioseg.corrections.verified import Verified
 
@@ -40,20 +38,6 @@ class Corrected:
     def changed(self, plane: tuple[int, ...]) -> npt.NDArray[np.bool_]:
         """Return which pixels ``(Y, X)`` of a plane differ from the prediction; what was changed back does not."""
         return np.asarray(self.saved.labels()[plane] != self.labels[plane])
-
-
-def read_project(folder: Path) -> Project:
-    """Open a project to read it, without the lock: nobody who wants to correct is kept from it.
-
-    Raises
-    ------
-    UnreadableFileError
-        It is no project, is damaged, or was made by a newer version.
-    """
-    path = folder / "project.yaml"
-    if not path.is_file():
-        raise UnreadableFileError(str(folder), "is no project", "Give a folder whose name ends in .bioseg")
-    return Project(folder, read_info(ProjectInfo, path), None, "was opened to be read")
 
 
 def find_corrected(project: Project, prediction: str | None = None) -> Saved:

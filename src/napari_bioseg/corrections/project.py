@@ -120,9 +120,7 @@ class Project:
         UnreadableFileError
             It is neither beside the project as it was, nor where it was.
         """
-        reference = self.info.image
-        ways = [self.folder / reference.path] if reference.path else []
-        ways += [Path(reference.absolute)] if reference.absolute else []
+        ways = self.info.image.places(self.folder)
         for way in ways:
             if way.exists():
                 return way.resolve()
@@ -235,12 +233,23 @@ def open_project(folder: Path) -> Project:
     UnreadableFileError
         It is no project, is damaged, or was made by a newer version.
     """
+    project = read_project(folder)
+    lock, why = _hold(folder)
+    return Project(folder, project.info, lock, why)
+
+
+def read_project(folder: Path) -> Project:
+    """Open a project to read it, without the lock: nobody who wants to correct is kept from it.
+
+    Raises
+    ------
+    UnreadableFileError
+        As for `open_project`.
+    """
     path = folder / "project.yaml"
     if not path.is_file():
         raise UnreadableFileError(str(folder), "is no project", "Choose a folder whose name ends in .bioseg")
-    info = read_info(ProjectInfo, path)
-    lock, why = _hold(folder)
-    return Project(folder, info, lock, why)
+    return Project(folder, read_info(ProjectInfo, path), None, "was opened to be read")
 
 
 def is_project(path: str | Path) -> bool:

@@ -29,6 +29,11 @@ class ImageReference(Options):
     shape: tuple[int, ...] = Field(description="Its shape, to know it by")
     name: str = Field("image", description="Name of its layer")
 
+    def places(self, folder: Path) -> list[Path]:
+        """Return where it may be, seen from the folder of the project, the likeliest first."""
+        ways = [folder / self.path] if self.path else []
+        return ways + ([Path(self.absolute)] if self.absolute else [])
+
 
 class ProjectInfo(Options):
     """What ``project.yaml`` says."""

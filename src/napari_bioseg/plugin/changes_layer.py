@@ -11,6 +11,7 @@ from napari_bioseg.core.job import Job
 from napari_bioseg.corrections.change import Change
 from napari_bioseg.plugin.correction import Correction
 from napari_bioseg.plugin.layers import KEY
+from napari_bioseg.plugin.placing import placement_like
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -90,13 +91,8 @@ def show_changes(viewer: Any, changes: Changes) -> Labels:
         name=f"{layer.name} · changes",
         colormap=DirectLabelColormap(color_dict=colors),
         opacity=0.8,
-        scale=layer.scale,
-        translate=layer.translate,
-        units=layer.units,
-        rotate=layer.rotate,
-        shear=layer.shear,
-        affine=layer.affine.affine_matrix,
         metadata={KEY: {"changes": True}},
+        **placement_like(layer),
     )
     made.editable = False
     viewer.layers.selection.active = layer

@@ -52,6 +52,19 @@ def placement_again(info: PredictionInfo) -> dict[str, Any]:
     }
 
 
+def placement_like(layer: Any) -> dict[str, Any]:
+    """Return the keyword arguments that lay a layer exactly on another of as many dimensions."""
+    return {
+        "scale": layer.scale,
+        "translate": layer.translate,
+        "units": layer.units,
+        "axis_labels": layer.axis_labels,
+        "rotate": layer.rotate,
+        "shear": layer.shear,
+        "affine": layer.affine.affine_matrix,
+    }
+
+
 def _turned(layer: Any) -> dict[str, Any]:
     n = layer.ndim
     ways: Mapping[str, tuple[Any, Any]] = {

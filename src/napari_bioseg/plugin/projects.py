@@ -22,6 +22,7 @@ from napari_bioseg.corrections.project import (
     is_project,
     open_project,
     project_beside,
+    read_project,
 )
 from napari_bioseg.corrections.project_info import ImageReference, PredictionInfo, refer
 from napari_bioseg.plugin.correction import tell_problems
@@ -199,8 +200,8 @@ def images_of_project(folder: Path, ask: Ask | None = None) -> list[LayerData]:
     UnreadableFileError, UnknownAxesError
         It is gone, or as for `read_layers`.
     """
-    with open_project(folder) as project:
-        path, reference = project.image(), project.info.image
+    project = read_project(folder)
+    path, reference = project.image(), project.info.image
     image, used = open_asking(path, ask, series=reference.series, axes=reference.axes)
     return image_layers(replace(image, name=reference.name), Origin(used, reference.series))
 

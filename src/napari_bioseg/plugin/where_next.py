@@ -14,7 +14,7 @@ from napari_bioseg.core.prediction import Prediction
 from napari_bioseg.corrections.verified import State
 from napari_bioseg.plugin.correction import Correction
 from napari_bioseg.plugin.layers import KEY
-from napari_bioseg.plugin.placing import placement_said
+from napari_bioseg.plugin.placing import placement_like, placement_said
 
 if TYPE_CHECKING:
     from napari_bioseg.models.model import Model
@@ -143,14 +143,8 @@ def show_uncertainty(viewer: Any, found: WhereNext) -> Any:
         colormap="inferno",
         contrast_limits=(0, 255),
         blending="additive",
-        scale=layer.scale,
-        translate=layer.translate,
-        units=layer.units,
-        axis_labels=layer.axis_labels,
-        rotate=layer.rotate,
-        shear=layer.shear,
-        affine=layer.affine.affine_matrix,
         metadata={KEY: {"uncertainty": True}},
+        **placement_like(layer),
     )
     viewer.layers.selection.active = layer
     return made

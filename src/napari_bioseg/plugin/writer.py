@@ -88,6 +88,9 @@ def _check_replaceable(
 ) -> None:
     from napari_bioseg.io import check_not_source
 
+    if "correction" in own:
+        for image in own["correction"].project.info.image.places(own["correction"].project.folder):
+            check_not_source(target, image)
     if "result" in own:
         check_not_source(target, own["result"].request.image.source)
     if provenance.get("source"):

@@ -9,7 +9,8 @@ from pathlib import Path
 from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.core.errors import IncompatibleImageError, RecipeError
 from napari_bioseg.core.image import Image
-from napari_bioseg.corrections.corrected import Corrected, find_corrected, read_corrected, read_project
+from napari_bioseg.corrections.corrected import Corrected, find_corrected, read_corrected
+from napari_bioseg.corrections.project import read_project
 from napari_bioseg.corrections.project_info import ImageReference
 from napari_bioseg.io import open_image
 from napari_bioseg.io.image_boxes import read_image_boxes

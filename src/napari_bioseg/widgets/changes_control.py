@@ -35,6 +35,7 @@ class ChangesControl(QObject):
     def watch(self, correction: Correction | None) -> None:
         """Show those of this one from now on, if any."""
         self._drop()
+        self._pending = []
         self._correction = correction
         self._toggled(self._view.changes.isChecked())
 
@@ -55,15 +56,16 @@ class ChangesControl(QObject):
     def _toggled(self, on: bool) -> None:
         self._drop()
         if on and self._correction is not None:
-            self._pending = []
+            pending: list[Change] = []
+            self._pending = pending
             task = Task(partial(Changes, self._correction), self)
-            task.succeeded.connect(self._ready)
+            task.succeeded.connect(partial(self._ready, pending))
             task.start()
 
-    def _ready(self, changes: Changes) -> None:
-        if changes.correction is not self._correction or not self._view.changes.isChecked():
-            return
-        for change in self._pending:
+    def _ready(self, pending: list[Change], changes: Changes) -> None:
+        if pending is not self._pending or not self._view.changes.isChecked():
+            return  # ticked again, or another correction is shown
+        for change in pending:
             changes.follow(change)
         self.changes, self.overlay = changes, show_changes(self._viewer, changes)
         self._tell()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_bioseg.plugin.places import data_shape
+from napari_bioseg.plugin.placing import placement_like
 
 SEEDS = "clicks"
 SHAKE = 3  # screen pixels that a hand moves within one click
@@ -76,10 +77,13 @@ class Clicks:
         if self._shown is None or self._shown not in self._viewer.layers:
             layer = self.layer
             self._shown = self._viewer.add_points(
-                np.empty((0, layer.ndim)), name=SEEDS, face_color="#f0e442", border_color="black", size=6,
-                scale=layer.scale, translate=layer.translate, units=layer.units,
-                rotate=layer.rotate, shear=layer.shear, affine=layer.affine.affine_matrix,
-            )  # fmt: skip
+                np.empty((0, layer.ndim)),
+                name=SEEDS,
+                face_color="#f0e442",
+                border_color="black",
+                size=6,
+                **placement_like(layer),
+            )
             self._viewer.layers.selection.active = layer
         self._shown.data = np.array(self.places, dtype=float)
 

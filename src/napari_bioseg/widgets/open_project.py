@@ -7,23 +7,29 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from napari_bioseg.core.errors import BiosegError
 from napari_bioseg.core.job import Job
-from napari_bioseg.corrections.project import BOXES, LABELS, holds
+from napari_bioseg.corrections.project import BOXES, LABELS, holds, read_project
 from napari_bioseg.plugin.box_correcting import go_on_boxes, show_boxes
 from napari_bioseg.plugin.correcting import go_on, show_correction
 from napari_bioseg.plugin.layers import LayerData
 from napari_bioseg.plugin.projects import held_projects, images_of_project, layer_open
 from napari_bioseg.widgets.open_command import add_layers, owner
-from napari_bioseg.widgets.worker import Task
+from napari_bioseg.widgets.worker import Task, show_problem
 
 PLUGIN = "napari-bioseg"
 
 
-def open_project(viewer: Any, folder: Path) -> Task:
+def open_project(viewer: Any, folder: Path) -> None:
     """Open a project in a worker, then show it, with the panel "Correct" or "Detect" beside it.
 
-    A lost image is told; labels and boxes are opened all the same.
+    A folder that is no project is told. So is a lost image; labels and boxes are opened all the same.
     """
+    try:
+        read_project(folder)
+    except BiosegError as error:
+        show_problem(error)
+        return
 
     def image(_job: Job) -> list[LayerData]:
         return images_of_project(folder)
@@ -34,7 +40,7 @@ def open_project(viewer: Any, folder: Path) -> Task:
     task = Task(image, owner())
     task.succeeded.connect(partial(add_layers, viewer))
     task.finished.connect(partial(_go_on, steps))
-    return task.start()
+    task.start()
 
 
 def _go_on(steps: Sequence[Callable[[], Task]]) -> None:
