@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import time
@@ -16,6 +17,7 @@ import typer
 from napari_bioseg.core.job import Job, Progress
 
 _REDRAW = 0.1
+_STDERR = 2
 _LINES = 5.0
 
 
@@ -49,8 +51,10 @@ def console_job() -> Iterator[Job]:
     def stop(_signal: int, _frame: FrameType | None) -> None:
         if job.cancelled:
             raise KeyboardInterrupt
-        typer.echo("\nstopping after this tile; press Ctrl-C again to leave at once", err=True)
         job.cancel()
+        # Not through sys.stderr: the signal may have come in the middle of a write to it, and Python's buffered
+        # writers refuse to be entered twice.
+        os.write(_STDERR, b"\nstopping after this tile; press Ctrl-C again to leave at once\n")
 
     before = signal.signal(signal.SIGINT, stop)
     try:
