@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from itertools import pairwise
 
 import pytest
@@ -78,3 +79,53 @@ def test_durations(seconds, text):
 def test_a_duration_never_shows_sixty(seconds):
     # 60 h is a duration like any other.
     assert not {"60 s", "60 min"} & {" ".join(pair) for pair in pairwise(format_duration(seconds).split())}
+
+
+@pytest.mark.parametrize("end", ["go_on", "cancel", "finish"])
+def test_a_paused_job_waits_at_its_next_step(end: str):
+    job, heard, over = Job(), [], threading.Event()
+    job.pause()
+
+    def work() -> None:
+        with suppress(Cancelled):
+            job.step()
+            heard.append("on")
+        over.set()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert not over.wait(0.05)
+    assert job.paused
+    getattr(job, end)()
+    assert over.wait(30)
+    thread.join()
+    assert heard == ([] if end == "cancel" else ["on"])
+    assert job.finishing == (end == "finish")
+    assert not job.paused
+
+
+def test_a_pause_that_comes_after_the_stop_holds_nothing_up():
+    job = Job()
+    job.finish()
+    job.pause()
+    job.step()
+
+
+def test_a_pause_does_not_count_as_time_of_the_work(monkeypatch: pytest.MonkeyPatch):
+    clock, heard = [0.0], []
+    monkeypatch.setattr("napari_bioseg.core.job.time.monotonic", lambda: clock[0])
+    job = Job(heard.append)
+    job.stage("Training", 2)
+    clock[0] += 2
+    job.pause()
+
+    def later() -> None:
+        clock[0] += 100
+        job.go_on()
+
+    timer = threading.Timer(0.1, later)
+    timer.start()
+    job.step()
+    timer.join()
+    job.step()
+    assert heard[-1].elapsed == 2

@@ -54,6 +54,9 @@ class Job:
     def __init__(self, listener: Callable[[Progress], None] | None = None) -> None:
         self._listener = listener
         self._stop = threading.Event()
+        self._enough = threading.Event()
+        self._going = threading.Event()
+        self._going.set()
         self._lock = threading.Lock()
         self._done = self._total = 0
         self._message = ""
@@ -68,10 +71,11 @@ class Job:
         self._tell()
 
     def step(self, n: int = 1) -> None:
-        """Count `n` finished steps; raises `Cancelled` when the user has stopped the job."""
+        """Count `n` finished steps; waits while the job is paused, raises `Cancelled` when the user has stopped it."""
         with self._lock:
             self._done += n
         self._tell()
+        self._wait()
         self.check()
 
     def note(self, text: str) -> None:
@@ -83,6 +87,30 @@ class Job:
     def cancel(self) -> None:
         """Ask the job to stop at its next step."""
         self._stop.set()
+        self._going.set()
+
+    def pause(self) -> None:
+        """Ask the job to wait at its next step, until `go_on`."""
+        self._going.clear()
+
+    def go_on(self) -> None:
+        """End a pause."""
+        self._going.set()
+
+    @property
+    def paused(self) -> bool:
+        """Whether `pause` was called, and neither `go_on` nor what ends the job since."""
+        return not self._going.is_set()
+
+    def finish(self) -> None:
+        """Tell a job that goes on for as long as it is useful that this is enough: it ends well, and soon."""
+        self._enough.set()
+        self._going.set()
+
+    @property
+    def finishing(self) -> bool:
+        """Whether `finish` was called."""
+        return self._enough.is_set()
 
     @property
     def cancelled(self) -> bool:
@@ -93,6 +121,16 @@ class Job:
         """Raise `Cancelled` when the user has stopped the job."""
         if self.cancelled:
             raise Cancelled(self._message or "job", "cancelled", "What was finished is kept")
+
+    def _wait(self) -> None:
+        if self.paused:
+            began = time.monotonic()
+            # In turns: a pause that crosses with a stop must not outlast it.
+            while self.paused and not (self.cancelled or self.finishing):
+                self._going.wait(0.5)
+            with self._lock:
+                # A pause is no time that the work took: the time left is told by the pace.
+                self._began += time.monotonic() - began
 
     def _tell(self) -> None:
         if self._listener is not None:
