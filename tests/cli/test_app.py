@@ -234,3 +234,26 @@ def test_ctrl_c_is_exit_code_130_and_writes_nothing(tmp_path: Path) -> None:
         process.stderr.read()
     assert process.returncode == 130
     assert not out.exists()
+
+
+def test_compare_prints_a_table_for_each_score_and_the_verdict(here: Here, stack: Path, tmp_path: Path) -> None:
+    truth = np.zeros((3, 40, 56), np.uint8)
+    truth[:, 8:30, 12:40] = 1
+    tifffile.imwrite(tmp_path / "label.tif", truth, photometric="minisblack")
+    files = ("--images", stack, "--labels", tmp_path / "label.tif", "--axes", "ZYX", "--metrics", "iou")
+    code, output = here("compare", "--old", "tiny2d", "--new", "tiny2d", *files)
+    assert code == 0, output
+    lines = [line.split() for line in output.splitlines()]
+    assert ["IoU", "slice", "old", "new", "difference"] in lines
+    assert sum(line[:1] == ["stack"] for line in lines) == 3
+    assert "No difference can be seen with 3 slices (IoU" in output
+    code, output = here("compare", "--old", "tiny2d", "--new", "tiny2d", *files, "--json")
+    found = json.loads(output.splitlines()[-1])
+    assert (found["differences"]["iou"]["mean"], found["differences"]["iou"]["n"]) == (0, 3)
+    for wrong in ((), ("--old", "tiny2d", *files), ("--run", tmp_path, *files)):
+        code, output = here("compare", *wrong)
+        assert code == 1
+        assert "needs a run, or two models" in output
+    code, output = here("compare", "--run", tmp_path)
+    assert code == 1
+    assert "is no run" in output

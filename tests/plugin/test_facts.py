@@ -7,7 +7,13 @@ import pytest
 
 from napari_bioseg.core.image import image_from_array
 from napari_bioseg.models import Card
-from napari_bioseg.plugin.facts import describe_card, describe_card_briefly, describe_image, describe_resampling
+from napari_bioseg.plugin.facts import (
+    describe_card,
+    describe_card_briefly,
+    describe_image,
+    describe_lineage,
+    describe_resampling,
+)
 
 
 def a_card(pixel_size, **more):
@@ -54,3 +60,17 @@ def test_card():
     assert "Dice 0.800" in brief
     assert "held-out" not in brief
     assert brief.endswith("MIT …")
+
+
+def test_lineage():
+    lineage = {"parent": "m", "parent_version": "1", "run": "r", "comparison": {"verdict": "better by <0.1"}}
+    text = describe_lineage(a_card({}, lineage=lineage))
+    assert text == "<b>Made from:</b> m 1<br><b>In the run:</b> r<br><b>Compared with that:</b> better by &lt;0.1"
+    assert describe_lineage(a_card({})) == ""
+
+
+def test_a_card_from_anywhere_brings_no_markup_of_its_own():
+    card = a_card({}).model_copy(update={"summary": "<img src='x'>", "licence": "a<b"})
+    for text in (describe_card(card), describe_card_briefly(card)):
+        assert "<img" not in text
+        assert "a&lt;b" in text

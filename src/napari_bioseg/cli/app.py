@@ -12,8 +12,10 @@ from typing import Annotated, Any
 import typer
 
 from napari_bioseg import __version__
-from napari_bioseg.cli.console import console_job, show, table
+from napari_bioseg.cli.compare_command import compare
+from napari_bioseg.cli.console import console_job, show
 from napari_bioseg.cli.flags import with_flags
+from napari_bioseg.cli.zoo_commands import Json, export_model, import_model, models, promote, rollback
 from napari_bioseg.core.errors import BiosegError, Cancelled
 from napari_bioseg.core.job import format_duration
 from napari_bioseg.workflows.options import DetectOptions, EvaluateOptions, SegmentOptions
@@ -25,8 +27,6 @@ app = typer.Typer(
     help="Segment, correct, fine-tune and compare microscopy images. Exit codes: 0 done, 1 an error that you can "
     "mend, 2 wrong usage, 130 cancelled.",
 )
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object")]
 
 
 def run() -> None:
@@ -56,21 +56,7 @@ def _root(
 ) -> None: ...
 
 
-@app.command()
-def models(
-    name: Annotated[str | None, typer.Argument(help="Show the card of this model")] = None, as_json: Json = False
-) -> None:
-    """List the models of the zoo, or show one."""
-    from napari_bioseg.models import find_model, list_models, read_card
-
-    if name is not None:
-        card = read_card(find_model(name))
-        show(card.model_dump(mode="json"), card.to_yaml(), as_json)
-        return
-    cards = list_models()
-    rows = [(c.name, c.input.axes, c.score_line, c.summary) for c in cards]
-    found = {"models": [c.model_dump(mode="json") for c in cards]}
-    show(found, table(("name", "axes", "scores", "for"), rows), as_json)
+app.command()(models)
 
 
 @app.command()
@@ -170,6 +156,10 @@ def evaluate(
     with console_job() as job:
         rows = verb(images, labels, options, job=job)
     show(scores_of(rows), score_table(rows), as_json)
+
+
+for _command in (compare, promote, rollback, export_model, import_model):
+    app.command()(_command)
 
 
 @app.command()

@@ -1,7 +1,8 @@
-"""Outputs that appear complete or not at all."""
+"""Outputs that appear complete or not at all; checksums."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import uuid
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from napari_bioseg.core.errors import UnwritableFileError
+from napari_bioseg.core.errors import BiosegError, UnwritableFileError
 
 
 @contextmanager
@@ -41,6 +42,24 @@ def whole_or_nothing(target: Path, *, overwrite: bool = True) -> Iterator[Path]:
         remove(temporary)
 
 
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the system says of a failed write (disk full, no permission) into one of our errors.
+
+    Raises
+    ------
+    UnwritableFileError
+        Instead of any other `OSError`.
+    """
+    try:
+        yield
+    except BiosegError:
+        raise
+    except OSError as error:
+        problem = f"cannot be written ({error.strerror or error})"
+        raise UnwritableFileError(str(path), problem, "Check free space and permissions") from error
+
+
 def _swap(new: Path, target: Path) -> None:
     # os.replace cannot put a folder over a non-empty one: move the old one aside first.
     if not target.is_dir():
@@ -62,3 +81,9 @@ def remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+def file_sha256(path: Path) -> str:
+    """Return the sha256 of a file in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

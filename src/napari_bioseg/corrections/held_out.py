@@ -17,9 +17,9 @@ from typing import Literal
 from filelock import FileLock
 from pydantic import Field
 
-from napari_bioseg.core.files import whole_or_nothing
+from napari_bioseg.core.files import whole_or_nothing, writing
 from napari_bioseg.core.options import Options
-from napari_bioseg.corrections.project_info import read_info, writing
+from napari_bioseg.corrections.project_info import read_info
 
 FILE = "held_out.yaml"
 SHARE = 0.2

@@ -37,7 +37,7 @@ from zarr.codecs import ZstdCodec
 from napari_bioseg import __version__
 from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.core.errors import RecipeError, UnreadableFileError, UnwritableFileError
-from napari_bioseg.core.files import whole_or_nothing
+from napari_bioseg.core.files import whole_or_nothing, writing
 from napari_bioseg.core.job import Job
 from napari_bioseg.core.options import read_yaml
 from napari_bioseg.corrections.box_table import Mask, read_candidates, write_candidates
@@ -47,7 +47,6 @@ from napari_bioseg.corrections.project_info import (
     ProjectInfo,
     read_info,
     reading,
-    writing,
 )
 
 ENDING = ".bioseg"

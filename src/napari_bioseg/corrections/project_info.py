@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import Field
 
-from napari_bioseg.core.errors import RecipeError, UnreadableFileError, UnwritableFileError
+from napari_bioseg.core.errors import RecipeError, UnreadableFileError
 from napari_bioseg.core.options import Options, read_yaml
 from napari_bioseg.core.prediction import ClassInfo
 
@@ -109,20 +109,6 @@ def read_info(kind: type[Info], path: Path) -> Info:
         return kind.checked(values, str(path))
     except RecipeError as error:
         raise UnreadableFileError(error.subject, error.problem, error.fix) from error
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn what the system says of a full disk or a folder without permission into our error."""
-    try:
-        yield
-    except UnwritableFileError:
-        raise
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise UnwritableFileError(
-            str(path), f"cannot be written ({reason})", "Free some space, or choose another folder"
-        ) from error
 
 
 @contextmanager

@@ -12,8 +12,7 @@ import numpy as np
 
 from napari_bioseg.core.boxes import Boxes, Floats
 from napari_bioseg.core.errors import UnreadableFileError
-from napari_bioseg.core.files import whole_or_nothing
-from napari_bioseg.io.writing import writing
+from napari_bioseg.core.files import whole_or_nothing, writing
 
 COLUMNS = ("frame", "z", "y", "x", "height", "width", "confidence", "source")
 """Columns in pixels; y and x are of the centre, and whole numbers are centres of pixels."""

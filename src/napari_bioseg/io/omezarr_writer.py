@@ -14,14 +14,14 @@ import numpy as np
 import zarr
 
 from napari_bioseg.core.errors import UnwritableFileError
-from napari_bioseg.core.files import whole_or_nothing
+from napari_bioseg.core.files import whole_or_nothing, writing
 from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
 from napari_bioseg.io.omezarr import OWN, holds_image, list_series, ome, open_store
 from napari_bioseg.io.omezarr_metadata import VERSION, Classes, image_label, multiscales, omero
 from napari_bioseg.io.omezarr_store import Region, count_regions, fill, fill_next, make_array
 from napari_bioseg.io.pyramid import Level, halve_mean, halve_mode, plan_levels
-from napari_bioseg.io.writing import ZARR_MARKS, as_labels, check_not_source, check_target, writing
+from napari_bioseg.io.writing import ZARR_MARKS, as_labels, check_not_source, check_target
 
 ORDER = "TRCZYX"  # the specification: time, then channel or another kind, then space
 

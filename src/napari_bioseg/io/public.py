@@ -10,11 +10,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from napari_bioseg.core.errors import DownloadError, UnwritableFileError
-from napari_bioseg.core.files import whole_or_nothing
+from napari_bioseg.core.files import whole_or_nothing, writing
 from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
 from napari_bioseg.io.opening import open_image
-from napari_bioseg.io.writing import writing
 
 _MEGABYTE = 10**6
 _SECONDS = 30  # without a byte, before a download is given up

@@ -20,11 +20,11 @@ import numpy.typing as npt
 import tifffile
 
 from napari_bioseg.core.errors import UnwritableFileError
-from napari_bioseg.core.files import whole_or_nothing
+from napari_bioseg.core.files import whole_or_nothing, writing
 from napari_bioseg.core.job import Job
 from napari_bioseg.io.raw import image_name
 from napari_bioseg.io.tiff_calibration import NAMESPACE
-from napari_bioseg.io.writing import BUDGET, as_labels, region_of, source_chunks, writing
+from napari_bioseg.io.writing import BUDGET, as_labels, region_of, source_chunks
 
 TILE = 512
 CLASSIC_LIMIT = 2**32 - 2**26  # bytes; beyond it offsets need 64 bits

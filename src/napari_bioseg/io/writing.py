@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_bioseg.core.errors import BiosegError, UnwritableFileError
+from napari_bioseg.core.errors import UnwritableFileError
 
 ZARR_MARKS = ("zarr.json", ".zattrs", ".zgroup", ".zarray")
 BUDGET = 256 * 2**20  # bytes of pixels in memory at once
 LARGEST = np.iinfo(np.uint32).max
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn what the system says of a failed write (disk full, no permission) into one of our errors.
-
-    Raises
-    ------
-    UnwritableFileError
-        Instead of any other `OSError`.
-    """
-    try:
-        yield
-    except BiosegError:
-        raise
-    except OSError as error:
-        problem = f"cannot be written ({error.strerror or error})"
-        raise UnwritableFileError(str(path), problem, "Check free space and permissions") from error
 
 
 def check_target(path: Path) -> None:

@@ -8,12 +8,14 @@ from typing import Any, Literal
 from pydantic import Field
 
 from napari_bioseg.core.errors import BrokenModelError, RecipeError
+from napari_bioseg.core.files import file_sha256
 from napari_bioseg.core.options import Options, read_yaml
 from napari_bioseg.core.prediction import ClassInfo
 from napari_bioseg.models.normalise import Normalisation
 
 CARD_FILE = "card.yaml"
 WEIGHTS_FILE = "weights.safetensors"
+README_FILE = "README.md"
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 """What a model may be called: what can be a folder anywhere."""
 
@@ -56,6 +58,22 @@ class Score(Options):
     baseline: float | None = Field(None, description="The same figure of a simple method, where one is given")
 
 
+class Lineage(Options):
+    """Where a version of a model comes from."""
+
+    parent: str = Field("", description="Name of the model that the training went on from, or that this is a copy of")
+    parent_version: str = ""
+    parent_sha256: str = Field("", description="Of its weights")
+    run: str = Field("", description="Name of the folder of the run")
+    data_sha256: str = Field("", description="Of the run's training_set.json")
+    comparison: dict[str, Any] = Field(default_factory=dict, description="With the parent, on what was held out")
+
+    @property
+    def origin(self) -> str:
+        """The parent and its version; empty where there is none."""
+        return f"{self.parent} {self.parent_version}".strip()
+
+
 class Card(Options):
     """A model as its folder tells it."""
 
@@ -76,6 +94,7 @@ class Card(Options):
     scores: tuple[Score, ...] = ()
     sha256: str = Field("", description="Of the weights file")
     recipe: dict[str, Any] = Field(default_factory=dict, description="The effective recipe of the training")
+    lineage: Lineage | None = Field(None, description="Of a version; none: made by its recipe alone")
 
     @property
     def score_line(self) -> str:
@@ -83,6 +102,22 @@ class Card(Options):
         first = {s.metric: s.value for s in reversed(self.scores)}
         metrics = dict.fromkeys(s.metric for s in self.scores)
         return ", ".join(f"{metric} {first[metric]:.3f}" for metric in metrics) or "not measured"
+
+
+def check_weights(folder: Path, card: Card) -> Path:
+    """Return the weights file of a model folder.
+
+    Raises
+    ------
+    BrokenModelError
+        It is missing, or is not the one that the card was written for.
+    """
+    weights, again = folder / WEIGHTS_FILE, "Copy the model folder again"
+    if not weights.is_file():
+        raise BrokenModelError(str(weights), "is missing", again)
+    if card.sha256 and file_sha256(weights) != card.sha256:
+        raise BrokenModelError(str(weights), "its sha256 is not the one in card.yaml", again)
+    return weights
 
 
 def read_card(folder: Path) -> Card:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +10,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from napari_bioseg.core.errors import BrokenModelError
-from napari_bioseg.core.files import whole_or_nothing
-from napari_bioseg.models.card import CARD_FILE, WEIGHTS_FILE, Card, read_card
+from napari_bioseg.core.files import file_sha256, whole_or_nothing
+from napari_bioseg.models.card import CARD_FILE, README_FILE, WEIGHTS_FILE, Card, check_weights, read_card
 from napari_bioseg.models.network import Network
 from napari_bioseg.models.registry import build_network
 
@@ -59,17 +58,13 @@ def read_model(folder: Path) -> Model:
         Card or weights are missing, damaged, or do not belong together.
     """
     card = read_card(folder)
-    weights = folder / WEIGHTS_FILE
-    again = "Copy the model folder again"
-    if not weights.is_file():
-        raise BrokenModelError(str(weights), "is missing", again)
-    if card.sha256 and file_sha256(weights) != card.sha256:
-        raise BrokenModelError(str(weights), "its sha256 is not the one in card.yaml", again)
+    weights = check_weights(folder, card)
     try:
         network = build_network(card.architecture.name, card.architecture.arguments)
         network.load_state_dict(load_file(weights))
     except (SafetensorError, RuntimeError, TypeError, ValueError) as error:
-        raise BrokenModelError(str(weights), f"does not fit its card ({str(error).splitlines()[0]})", again) from error
+        problem = f"does not fit its card ({str(error).splitlines()[0]})"
+        raise BrokenModelError(str(weights), problem, "Copy the model folder again") from error
     return Model(card, network.eval(), folder)
 
 
@@ -89,11 +84,5 @@ def write_model(folder: Path, card: Card, network: torch.nn.Module, readme: str)
         (part / WEIGHTS_FILE).chmod(0o644)
         card = card.model_copy(update={"sha256": file_sha256(part / WEIGHTS_FILE)})
         (part / CARD_FILE).write_text(card.to_yaml(), encoding="utf-8")
-        (part / "README.md").write_text(readme, encoding="utf-8")
+        (part / README_FILE).write_text(readme, encoding="utf-8")
     return card
-
-
-def file_sha256(path: Path) -> str:
-    """Return the sha256 of a file in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING
 
 from napari_bioseg.core.image import Image
@@ -48,12 +49,26 @@ def describe_resampling(card: Card, image: Image, resample: bool) -> str:
 def describe_card(card: Card) -> str:
     """Return all that a model's card says to its user, as rich text."""
     scores = "; ".join(f"{s.metric} {s.value:.3f} on {s.on}" for s in card.scores) or "not measured"
-    not_for = f"<br><b>Not for:</b> {card.not_for}" if card.not_for else ""
-    return f"{card.summary}{not_for}<br><b>Scores:</b> {scores}<br><b>Licence:</b> {card.licence}"
+    not_for = f"<br><b>Not for:</b> {escape(card.not_for)}" if card.not_for else ""
+    return (
+        f"{escape(card.summary)}{not_for}<br><b>Scores:</b> {escape(scores)}<br><b>Licence:</b> {escape(card.licence)}"
+    )
+
+
+def describe_lineage(card: Card) -> str:
+    """Return where a version comes from and how it compares with that, as rich text; empty where that is not known."""
+    if card.lineage is None:
+        return ""
+    facts = {
+        "Made from": card.lineage.origin,
+        "In the run": card.lineage.run,
+        "Compared with that": str(card.lineage.comparison.get("verdict") or ""),
+    }
+    return "<br>".join(f"<b>{name}:</b> {escape(fact)}" for name, fact in facts.items() if fact)
 
 
 def describe_card_briefly(card: Card) -> str:
     """Return what a model is for, its scores and its licence, in three short paragraphs of rich text."""
     licence = card.licence.split(";")[0]
     licence += " …" if licence != card.licence else ""
-    return f"{card.summary}<br><b>Scores:</b> {card.score_line}<br><b>Licence:</b> {licence}"
+    return f"{escape(card.summary)}<br><b>Scores:</b> {escape(card.score_line)}<br><b>Licence:</b> {escape(licence)}"

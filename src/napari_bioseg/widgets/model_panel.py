@@ -17,6 +17,8 @@ from napari_bioseg.models import Card
 from napari_bioseg.plugin.command import beside, command_line
 from napari_bioseg.plugin.images import like_file, source_of
 from napari_bioseg.plugin.settings import change_settings, load_settings, settings_file
+from napari_bioseg.plugin.zoo_entries import zoo_events
+from napari_bioseg.widgets.connections import Connections
 from napari_bioseg.widgets.job_panel import JobPanel
 from napari_bioseg.widgets.warm_up import load_engine, read_zoo
 from napari_bioseg.widgets.worker import Task, show_problem
@@ -43,6 +45,8 @@ class ModelPanel(JobPanel):
     def __init__(self, napari_viewer: napari.Viewer, view: Any, parent: QWidget | None = None) -> None:
         super().__init__(napari_viewer, view, parent)
         self.warm = False  # whether the engine is loaded
+        self._zoo = Connections(self)
+        self._zoo.add(zoo_events.changed, self.read_zoo)
 
     def request(self) -> Any:
         """Return what the panel would ask of the engine now: with ``name`` and ``options``."""
@@ -115,10 +119,13 @@ class ModelPanel(JobPanel):
 
     def look_for_models(self) -> None:
         """Read the zoo and load the engine, both in the background."""
+        self.read_zoo().finished.connect(self._warm)
+
+    def read_zoo(self) -> Task:
+        """Read the zoo in the background."""
         zoo = Task(read_zoo, self)
         zoo.succeeded.connect(self.view.model.set_models)
-        zoo.finished.connect(self._warm)
-        zoo.start()
+        return zoo.start()
 
     def restore(self) -> None:
         """Show the options of the last session."""

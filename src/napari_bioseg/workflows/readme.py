@@ -11,6 +11,7 @@ _BASELINES = {
     "semantic": ("oracle threshold", "the score of the single grey-value threshold with the best Dice"),
     "detection": ("best LoG", "a Laplacian of Gaussian at its best scale and threshold"),
 }
+_RUN = "`recipe.yaml` of its run"
 
 
 def readme(card: Card) -> str:
@@ -31,11 +32,27 @@ def readme(card: Card) -> str:
 - Data: {card.data}
 - Split: {card.split}
 - Licence: {card.licence}
-
+{_origin(card)}
 {_score_table(card)}
 
 Make it again: {_again(card)}
 """
+
+
+def _origin(card: Card) -> str:
+    if card.lineage is None:
+        return ""
+    verdict = card.lineage.comparison.get("verdict")
+    facts = {
+        "Made from": _with_sum(card.lineage.origin, card.lineage.parent_sha256),
+        "In the run": _with_sum(card.lineage.run, card.lineage.data_sha256),
+        "Compared with what it was made from": str(verdict or ""),
+    }
+    return "".join(f"- {name}: {fact}\n" for name, fact in facts.items() if fact)
+
+
+def _with_sum(what: str, sha256: str) -> str:
+    return f"{what} (sha256 {sha256[:12]}…)" if what and sha256 else what
 
 
 def _limits(card: Card) -> str:
@@ -59,6 +76,9 @@ def _score_table(card: Card) -> str:
 
 def _again(card: Card) -> str:
     """Return the commands that train the model once more."""
+    if card.lineage is not None:
+        # It may have the name of a shipped model, or of what it was made from, and is another version than these.
+        return f"`bioseg train recipe.yaml`, with the {_RUN}"
     start, before = card.recipe.get("continue_from"), ""
     first = Path(start or "").name
     if start != first and _has_recipe(first):
@@ -67,7 +87,7 @@ def _again(card: Card) -> str:
     override = f" continue_from={start}" if start else ""
     if _has_recipe(card.name):
         return f"{before}`bioseg train models/recipes/{card.name}.yaml{override}`"
-    return f"{before}`bioseg train recipe.yaml{override}`, with the `recipe.yaml` of its run"
+    return f"{before}`bioseg train recipe.yaml{override}`, with the {_RUN}"
 
 
 def _has_recipe(name: str) -> bool:

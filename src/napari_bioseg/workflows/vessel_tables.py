@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_bioseg.core.errors import Cancelled, UnwritableFileError
-from napari_bioseg.core.files import whole_or_nothing
-from napari_bioseg.io.writing import writing
+from napari_bioseg.core.files import whole_or_nothing, writing
 from napari_bioseg.workflows.vessel_check import VesselReport
 
 _BRANCH = ("frame", "branch", "kind", "tortuosity")

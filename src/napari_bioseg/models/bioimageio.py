@@ -1,0 +1,209 @@
+"""A model as a package for BioImage.IO (Ouyang et al., bioRxiv 2022.06.07.495102), in its format 0.5.
+
+The weights are TorchScript: other programs need neither this package nor code from the archive to run them.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+
+from napari_bioseg.core.errors import RecipeError
+from napari_bioseg.core.files import file_sha256, whole_or_nothing, writing
+from napari_bioseg.models.archive import check_zip_ending
+from napari_bioseg.models.card import README_FILE, Card
+from napari_bioseg.models.model import Model, read_model
+from napari_bioseg.models.normalise import Normalisation, apply_normalisation
+from napari_bioseg.models.zoo import find_model
+
+FORMAT = "0.5.6"
+LICENCES = (
+    "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC-BY-4.0", "CC-BY-NC-4.0", "CC-BY-SA-4.0", "CC0-1.0",
+    "GPL-3.0-only", "GPL-3.0-or-later", "LGPL-3.0-only", "LGPL-3.0-or-later", "MIT", "MPL-2.0",
+)  # fmt: skip
+"""Of SPDX, those that are common among models and data."""
+_LEAST = 64  # pixels along Y and X
+_CLIP = 10.0  # as in `apply_normalisation`
+
+
+def export_bioimageio(name: str | Path, out: Path) -> Path:
+    """Write a model that gives labels as a BioImage.IO package; an archive of that name is replaced.
+
+    Parameters
+    ----------
+    name : str or Path
+        As for `find_model`.
+    out : Path
+        Ends on ``.zip``.
+
+    Returns
+    -------
+    Path
+        `out`.
+
+    Raises
+    ------
+    ModelNotFoundError, BrokenModelError
+        There is no such model, or it is damaged.
+    RecipeError
+        It is a detector, whose boxes the format cannot describe; or `out` is no ``.zip``.
+    UnwritableFileError
+        It cannot be written.
+    """
+    check_zip_ending(out)
+    model = read_model(find_model(name))
+    if model.card.task == "detection":
+        problem = "gives boxes, which a BioImage.IO package cannot say how to read"
+        raise RecipeError(f"model {model.card.name!r}", problem, "Use bioseg export-model")
+    with TemporaryDirectory(prefix="bioseg-") as temporary:
+        folder = Path(temporary)
+        with writing(folder):
+            _write_package(model, folder)
+        with writing(out), whole_or_nothing(out) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+            for file in sorted(folder.iterdir()):
+                archive.write(file, file.name)
+    return out
+
+
+def _write_package(model: Model, folder: Path) -> None:
+    sides = _sides(model)
+    grey = np.random.default_rng(0).uniform(0, 255, (1, model.card.input.channels, *sides)).astype(np.float32)
+    offset, gain = model.card.input.normalisation.fit(grey)
+    scaled = torch.from_numpy(apply_normalisation(grey, offset, gain))
+    # Its own check takes seconds; the test output is the network's, so that any validator checks the script.
+    script = torch.jit.trace(model.network, scaled, check_trace=False)  # type: ignore[no-untyped-call]
+    torch.jit.save(script, folder / "weights.pt")
+    with torch.inference_mode():
+        logits = model.network(scaled)
+        shown = logits.sigmoid() if model.card.output.activation == "sigmoid" else logits.softmax(1)
+    np.save(folder / "test_input.npy", grey)
+    np.save(folder / "test_output.npy", shown.numpy())
+    (folder / README_FILE).write_text(_documentation(model), encoding="utf-8")
+    description = _describe(model, folder, sides, shown.shape[1])
+    (folder / "rdf.yaml").write_text(yaml.safe_dump(description, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+def _sides(model: Model) -> tuple[int, ...]:
+    """Return the smallest sides of an image along the model's axes: multiples of the stride, with pixels to keep."""
+    least = (_LEAST if axis in "YX" else 1 for axis in model.axes)
+    return tuple(
+        -(-max(few, 2 * halo + 1) // step) * step
+        for few, halo, step in zip(least, model.halo, model.stride, strict=True)
+    )
+
+
+def _describe(model: Model, folder: Path, sides: tuple[int, ...], channels: int) -> dict[str, Any]:
+    """Return what ``rdf.yaml`` says."""
+    card = model.card
+
+    def file(name: str) -> dict[str, str]:
+        return {"source": name, "sha256": file_sha256(folder / name)}
+
+    licence = next((known for known in LICENCES if card.licence.split()[0].rstrip(";,.") == known), None)
+    return {
+        "type": "model",
+        "format_version": FORMAT,
+        "name": _plain(f"{card.title} ({card.name})")[:128],
+        "version": card.version,
+        "description": card.summary[:1024],
+        **({"license": licence} if licence else {}),
+        "documentation": README_FILE,
+        "tags": ["semantic-segmentation", f"{len(model.axes)}d", "pytorch", card.architecture.name],
+        "inputs": [
+            {
+                "id": "image",
+                "axes": [
+                    {"type": "batch"},
+                    {"type": "channel", "channel_names": [f"channel{i}" for i in range(card.input.channels)]},
+                    *_space(model, sides),
+                ],
+                "data": {"type": "float32"},
+                "preprocessing": _preprocessing(card.input.normalisation, model.axes),
+                "test_tensor": file("test_input.npy"),
+            }
+        ],
+        "outputs": [
+            {
+                "id": "probabilities",
+                "axes": [
+                    {"type": "batch"},
+                    {"type": "channel", "channel_names": _class_names(card, channels)},
+                    *_space_out(model),
+                ],
+                "data": {"type": "float32"},
+                "postprocessing": [_postprocessing(card)],
+                "test_tensor": file("test_output.npy"),
+            }
+        ],
+        "weights": {"torchscript": {**file("weights.pt"), "pytorch_version": torch.__version__.split("+")[0]}},
+    }
+
+
+def _space(model: Model, sides: tuple[int, ...]) -> list[dict[str, Any]]:
+    return [
+        {**_axis(model.card, axis), "size": {"min": side, "step": step}}
+        for axis, side, step in zip(model.axes, sides, model.stride, strict=True)
+    ]
+
+
+def _space_out(model: Model) -> list[dict[str, Any]]:
+    # Nearer to a border than the halo, the result is not that of the whole image: readers of the package crop it.
+    return [
+        {
+            **_axis(model.card, axis),
+            "size": {"tensor_id": "image", "axis_id": axis.lower()},
+            **({"halo": halo} if halo else {}),
+        }
+        for axis, halo in zip(model.axes, model.halo, strict=True)
+    ]
+
+
+def _axis(card: Card, axis: str) -> dict[str, Any]:
+    size = card.input.pixel_size.get(axis)
+    known = {"unit": "micrometer", "scale": size} if size else {}
+    return {"type": "space", "id": axis.lower(), **known}
+
+
+def _class_names(card: Card, channels: int) -> list[str]:
+    names = [c.name for c in card.classes]
+    return names if len(names) == channels else [card.background, *names]
+
+
+def _postprocessing(card: Card) -> dict[str, Any]:
+    if card.output.activation == "sigmoid":
+        return {"id": "sigmoid"}
+    return {"id": "softmax", "kwargs": {"axis": "channel"}}
+
+
+def _preprocessing(how: Normalisation, axes: str) -> list[dict[str, Any]]:
+    """Return the steps that do what `Normalisation` does."""
+    jointly = {"axes": ["channel", *(axes.lower() if how.scope == "volume" else "yx")]}
+    steps: list[dict[str, Any]] = [{"id": "ensure_dtype", "kwargs": {"dtype": "float32"}}]
+    if how.method == "zscore":
+        steps.append({"id": "zero_mean_unit_variance", "kwargs": jointly})
+    elif how.method == "percentile":
+        limits = {"min_percentile": how.low, "max_percentile": how.high}
+        steps.append({"id": "scale_range", "kwargs": {**jointly, **limits}})
+    elif (how.low, how.high) != (0, 1):
+        span = how.high - how.low
+        steps.append({"id": "scale_linear", "kwargs": {"gain": 1 / span, "offset": -how.low / span}})
+    return [*steps, {"id": "clip", "kwargs": {"min": -_CLIP, "max": _CLIP}}]
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_() -]", "-", name)
+
+
+def _documentation(model: Model) -> str:
+    card, folder = model.card, model.folder
+    path = folder / README_FILE if folder else None
+    text = path.read_text(encoding="utf-8") if path and path.is_file() else f"# {card.name}\n"
+    decide = f"A pixel is of a class from a probability of {card.output.threshold} on."
+    return f"{text}\n## Validation\n\nMeasured on images that it was not trained on: {card.score_line}. {decide}\n"
