@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ from torch.nn import functional
 
 from napari_bioseg.core import RecipeError
 from napari_bioseg.tasks import LOSSES, weighing, weighted_loss
+from napari_bioseg.tasks.boundary import outline_distance
 from napari_bioseg.tasks.losses import Batch, soft_skeleton
 
 SEMANTIC = [name for name in LOSSES if name not in ("boxes", "centres")]
@@ -73,7 +75,7 @@ def test_masked_pixels_have_no_gradient(name: str, softmax: bool) -> None:
     assert (logits.grad[..., 6:] != 0).any()
 
 
-@pytest.mark.parametrize("name", ["bce", "dice"])
+@pytest.mark.parametrize("name", ["bce", "focal", "dice", "tversky", "boundary"])
 def test_a_weight_of_two_counts_as_two_pixels(name: str) -> None:
     batch = _batch()
     logits, truth = (torch.cat([t, t[:1]]) for t in (batch.logits, batch.truth))
@@ -99,6 +101,47 @@ def test_a_right_answer_costs_less_than_a_wrong_one(name: str) -> None:
     right, wrong = batch.truth * 20 - 10, 10 - batch.truth * 20
     costs = [float(LOSSES.get(name)(Batch(logits, batch.truth, batch.weight, False))) for logits in (right, wrong)]
     assert costs[0] < 0.1 < costs[1]
+
+
+def _four(truth: list[float], known: list[float], p: float = 0.2) -> Batch:
+    """Pixels in a row, all of the same probability."""
+    row = torch.tensor([truth, known], dtype=torch.float32)[:, None, None, None]
+    return Batch(torch.full((1, 1, 1, len(truth)), p).logit(), row[0], row[1], softmax=False)
+
+
+def test_focal_by_hand() -> None:
+    # p of the true class is 0.2 for the first two pixels, one of which counts twice; 0.8 for the third; the last: none.
+    batch = _four([1, 1, 0, 1], [2, 1, 1, 0])
+    expected = (3 * 0.8**2 * -math.log(0.2) + 0.2**2 * -math.log(0.8)) / 4
+    assert float(LOSSES.get("focal")(batch)) == pytest.approx(expected)
+    # Channels that exclude each other: a third class of probability 0.5.
+    logits = torch.tensor([0.2, 0.3, 0.5]).log().view(1, 3, 1, 1)
+    softmax = Batch(logits, torch.tensor([0.0, 0, 1]).view(1, 3, 1, 1), torch.ones(1, 1, 1, 1), softmax=True)
+    assert float(LOSSES.get("focal")(softmax)) == pytest.approx(0.5**2 * math.log(2))
+
+
+def test_tversky_by_hand() -> None:
+    # Right 2 x 0.2 and 0.2, false 0.2, missed 2 x 0.8 and 0.8.
+    expected = 1 - (0.6 + 1) / (0.6 + 0.3 * 0.2 + 0.7 * 2.4 + 1)
+    assert float(LOSSES.get("tversky")(_four([1, 1, 0, 1], [2, 1, 1, 0]))) == pytest.approx(expected)
+
+
+def test_boundary_by_hand() -> None:
+    # Outline between the second and the third pixel; the last is not known, and would bring the fourth nearer.
+    batch = _four([1, 1, 0, 0, 1], [1, 2, 1, 1, 0])
+    distance = outline_distance(batch.truth, batch.weight > 0)
+    assert distance.flatten().tolist() == [-1.5, -0.5, 0.5, 1.5, 0]
+    assert float(LOSSES.get("boundary")(batch)) == pytest.approx(0.2 * (-1.5 - 2 * 0.5 + 0.5 + 1.5) / 5)
+    for same in ([0.0] * 4, [1.0] * 4):
+        assert float(LOSSES.get("boundary")(_four(same, [1, 1, 1, 1]))) == 0
+
+
+def test_distances_of_a_square_are_euclidean() -> None:
+    truth = torch.zeros(1, 1, 9, 9)
+    truth[..., 3:6, 3:6] = 1
+    distance = outline_distance(truth, torch.ones(1, 1, 9, 9, dtype=torch.bool))[0, 0]
+    assert (distance[4, 4], distance[4, 0]) == (-1.5, 2.5)
+    assert float(distance[0, 0]) == pytest.approx(math.hypot(3, 3) - 0.5)
 
 
 def test_skeleton_of_a_bar_is_its_middle() -> None:

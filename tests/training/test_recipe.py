@@ -81,7 +81,6 @@ def test_wrong_overrides_are_named(
         ({"project": "x.bioseg", "label": "x.tif"}, {}, "leave them out"),
         ({"project": "x.bioseg", "planes": [0, 2]}, {}, "leave them out"),
         ({"project": "x.bioseg", "use": "val"}, {}, "train, to test, or auto"),
-        ({"project": "x.bioseg"}, {"task": "detection"}, "do not learn from projects: x.bioseg"),
         ({"project": "x.bioseg"}, {"folds": [["x.bioseg"]]}, "x.bioseg holds out planes of its own"),
         ({"project": "x.bioseg"}, {"corrected_weight": 0.5}, "corrected_weight"),
     ],

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 
 import torch
 
+from napari_bioseg.models.devices import free_memory
+
 _SHARE = 0.25  # of the free memory
 _MOST_BYTES = 3 * 2**30
 
@@ -24,11 +26,8 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def free_bytes(device: str) -> int:
     """Return how much memory a prediction may take for its activations."""
-    if device == "cuda":
-        return int(_SHARE * 2 * torch.cuda.mem_get_info()[0])
-    import psutil
-
-    return int(min(_SHARE * psutil.virtual_memory().available, _MOST_BYTES))
+    free = free_memory(device)
+    return int(2 * _SHARE * free) if device == "cuda" else int(min(_SHARE * free, _MOST_BYTES))
 
 
 def return_memory() -> None:

@@ -1,9 +1,10 @@
-"""Which device a network runs on, and whether bfloat16 is fast there."""
+"""Which device a network runs on, how much memory is free there, and whether bfloat16 is fast."""
 
 from __future__ import annotations
 
 from typing import Literal
 
+import psutil
 import torch
 
 from napari_bioseg.core.errors import DeviceError
@@ -26,6 +27,13 @@ def choose_device(wanted: Literal["auto", "cpu", "cuda", "mps"]) -> str:
     return wanted
 
 
+def free_memory(device: str) -> int:
+    """Return how many bytes are free on the GPU, or for the processor and for ``"mps"`` in the machine."""
+    if device == "cuda":
+        return int(torch.cuda.mem_get_info()[0])
+    return int(psutil.virtual_memory().available)
+
+
 def has_bfloat16(device: str) -> bool:
     """Whether bfloat16 is fast here: without AVX-512 BF16 or AMX it is slower than float32, up to a hundred times."""
     if device == "cuda":
@@ -33,3 +41,12 @@ def has_bfloat16(device: str) -> bool:
     # oneDNN says yes wherever it can imitate bfloat16, on any AVX-512; the processor alone says what it computes in.
     able = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return device == "cpu" and able and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def memory_used(device: str) -> int:
+    """Return the bytes that this process holds now: of the graphics card where it computes there, else of the RAM."""
+    if device == "cuda":
+        return int(torch.cuda.memory_allocated())
+    if device == "mps":
+        return int(torch.mps.current_allocated_memory())
+    return int(psutil.Process().memory_info().rss)

@@ -14,6 +14,12 @@ class Network(nn.Module, ABC):
     `stride`. No layer may use statistics of the tile it sees.
     """
 
+    encoder_name = ""
+    """Name of the submodule that can be frozen as the encoder; empty: none can."""
+
+    head_name = ""
+    """Name of the submodule that makes logits of features and can be replaced alone; empty: none can."""
+
     @property
     @abstractmethod
     def stride(self) -> tuple[int, ...]:

@@ -45,6 +45,7 @@ class UNet(Network):
         Channel dropout at the coarsest level (Tompson et al. 2015).
     """
 
+    encoder_name, head_name = "encoder", "head"
     head_margin = 0  # pixels that the head looks to each side
 
     def __init__(

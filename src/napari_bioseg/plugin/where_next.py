@@ -81,7 +81,9 @@ def look_ahead(correction: Correction, image: Image | None, measure: Measure, jo
     Cancelled
     """
     from napari_bioseg.inference.options import PredictOptions
+    from napari_bioseg.inference.symmetry import symmetries
     from napari_bioseg.models import load_model
+    from napari_bioseg.models.ensemble import members_of
     from napari_bioseg.postprocess.uncertainty import measure_uncertainty
     from napari_bioseg.workflows.describe import describe
     from napari_bioseg.workflows.uncertainty import predict_augmented
@@ -98,7 +100,10 @@ def look_ahead(correction: Correction, image: Image | None, measure: Measure, jo
     if measure == "disagreement":
         box = tuple(slice(*prediction.provenance["box"][a]) for a in prediction.axes)
         options = PredictOptions(**prediction.provenance["options"])
-        uncertainty = predict_augmented(image, model, options, box=box, job=job)[1]
+        members = members_of(model)
+        # An ensemble is turned the less, the more members it has: the work is that of one model.
+        passes = -(-len(symmetries(model.axes)) // len(members))
+        uncertainty = predict_augmented(image, members, options, passes=passes, box=box, job=job)[1]
         job.check()
     else:
         uncertainty = measure_uncertainty(prediction, job=job)

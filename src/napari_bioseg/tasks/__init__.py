@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from napari_bioseg.core.errors import RecipeError
-from napari_bioseg.tasks import detection, semantic
+from napari_bioseg.metrics.paired import FALLING
+from napari_bioseg.tasks import boundary, detection, semantic  # noqa: F401 - boundary registers itself
 from napari_bioseg.tasks.base import TASKS, Decision, Task
 from napari_bioseg.tasks.losses import LOSSES, weighing, weighted_loss
 from napari_bioseg.tasks.semantic import IGNORED, map_labels
@@ -24,8 +25,10 @@ __all__ = [
 
 _METRICS: dict[str, tuple[str, ...]] = {"detection": tuple(detection.SCORES), "semantic": tuple(semantic.SCORES)}
 _DEFAULTS = {"detection": ("map50", "map", "f1", "count_error"), "semantic": ("dice", "iou", "pixel_accuracy")}
-_FALLING = ("count_error",)  # the less the better
-_LOSSES = {"detection": ("centres", "boxes"), "semantic": ("bce", "dice", "dice_ce", "cldice")}
+_LOSSES = {
+    "detection": ("centres", "boxes"),
+    "semantic": ("bce", "focal", "dice", "tversky", "dice_ce", "cldice", "boundary"),
+}
 
 
 def check_metrics(task: str, names: Iterable[str], *, chosen_by: bool = False) -> None:
@@ -43,11 +46,11 @@ def check_metrics(task: str, names: Iterable[str], *, chosen_by: bool = False) -
     RecipeError
         No such metric.
     """
-    known = [name for name in _METRICS.get(task, ()) if not (chosen_by and name in _FALLING)]
+    known = [name for name in _METRICS.get(task, ()) if not (chosen_by and name in FALLING)]
     wrong = [name for name in names if known and name not in known]
     if wrong:
         problem = f"does not exist for {task} models"
-        if chosen_by and wrong[0] in _FALLING:
+        if chosen_by and wrong[0] in FALLING:
             problem = "cannot choose: less of it is better"
         raise RecipeError(f"metric {wrong[0]!r}", problem, f"Choose one of: {', '.join(known)}")
 

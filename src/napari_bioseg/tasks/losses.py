@@ -16,6 +16,8 @@ from torch.nn import functional
 from napari_bioseg.core.registry import Registry
 
 _SMOOTH = 1.0
+_FOCUS = 2  # exponent of Lin et al.
+_FALSE, _MISSED = 0.3, 0.7  # what false and missed pixels count in Salehi et al.
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,31 @@ LOSSES: Registry[Loss] = Registry("loss", "napari_bioseg.losses")
 @LOSSES.register("bce")
 def cross_entropy(batch: Batch) -> Tensor:
     """Mean (binary) cross-entropy over the known pixels, weighted; 0 when none is known."""
+    return weighted_mean(_cross_entropies(batch), batch.weight)
+
+
+@LOSSES.register("focal")
+def focal(batch: Batch) -> Tensor:
+    """Cross-entropy in which pixels count the less, the better they are told (Lin et al., ICCV 2017, arXiv:1708.02002).
+
+    Each is multiplied by ``(1 - p)**2``, with `p` the probability of the true class; classes are not balanced (no
+    alpha). The mean is over the known pixels, weighted, as for `cross_entropy`.
+    """
+    each = _cross_entropies(batch)
+    return weighted_mean((1 - torch.exp(-each)) ** _FOCUS * each, batch.weight)
+
+
+def _cross_entropies(batch: Batch) -> Tensor:
+    """Return those of each pixel: ``(N, 1, *space)`` with softmax, else ``(N, K, *space)``."""
     if batch.softmax:
-        each = functional.cross_entropy(batch.logits, batch.truth, reduction="none")[:, None]
-    else:
-        each = functional.binary_cross_entropy_with_logits(batch.logits, batch.truth, reduction="none")
+        return functional.cross_entropy(batch.logits, batch.truth, reduction="none")[:, None]
+    return functional.binary_cross_entropy_with_logits(batch.logits, batch.truth, reduction="none")
+
+
+def weighted_mean(each: Tensor, weight: Tensor) -> Tensor:
+    """Return the mean over the known pixels; 0 when none is known."""
     # No weight lies between 0 and 1, so that the mean is exact wherever a pixel is known.
-    return (each * batch.weight).sum() / batch.weight.expand_as(each).sum().clamp(min=1)
+    return (each * weight).sum() / weight.expand_as(each).sum().clamp(min=1)
 
 
 @LOSSES.register("dice")
@@ -74,6 +95,15 @@ def dice(batch: Batch) -> Tensor:
     overlap = (p * truth * batch.weight).sum(axes)
     total = (p * batch.weight).sum(axes) + (truth * batch.weight).sum(axes)
     return (1 - (2 * overlap + _SMOOTH) / (total + _SMOOTH)).mean()
+
+
+@LOSSES.register("tversky")
+def tversky(batch: Batch) -> Tensor:
+    """As `dice`, but missed pixels count 0.7 and false ones 0.3 (Salehi et al. 2017, arXiv:1706.05721)."""
+    p, truth = batch.foreground
+    axes = (0, *range(2, p.ndim))
+    overlap, false, missed = ((x * batch.weight).sum(axes) for x in (p * truth, p * (1 - truth), (1 - p) * truth))
+    return (1 - (overlap + _SMOOTH) / (overlap + _FALSE * false + _MISSED * missed + _SMOOTH)).mean()
 
 
 @LOSSES.register("dice_ce")

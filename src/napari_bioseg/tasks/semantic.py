@@ -82,6 +82,25 @@ def _check_classes(values: npt.NDArray[Any], allowed: npt.NDArray[np.int_], subj
         raise RecipeError(subject, problem, "Tell by label_values which class each value is, e.g. 255=1")
 
 
+def score_labels(metric: str, labels: npt.NDArray[Any], target: npt.NDArray[np.int16]) -> float:
+    """Return one figure for classes against the true ones, of equal shape; higher is better.
+
+    With several classes it is the mean over those that the target holds. Pixels whose truth is not known do not count.
+
+    Raises
+    ------
+    RecipeError
+        No such metric, or the target holds nothing that it could score.
+    """
+    if metric not in SCORES:
+        raise RecipeError(f"metric {metric!r}", "does not exist", f"Choose one of: {', '.join(SCORES)}")
+    known = target != IGNORED
+    if not known.any():
+        raise RecipeError("labels", "no pixel of them is known", "Give labels with other values than -1")
+    present = [int(v) for v in np.unique(target) if v > 0] or [1]
+    return float(np.mean([SCORES[metric]((labels == v) & known, target == v, known) for v in present]))
+
+
 class SemanticTask:
     """One class a channel (sigmoid), or classes that exclude each other (softmax, channel 0 is background)."""
 
@@ -103,22 +122,15 @@ class SemanticTask:
     ) -> float:
         """Return one figure for ``(K, *space)`` probabilities against ``(*space)`` targets; higher is better.
 
-        What is scored are the labels that users get. With several classes it is the mean over those that the
-        target holds. Pixels whose truth is not known do not count.
+        What is scored are the labels that users get, as `score_labels` does it.
 
         Raises
         ------
         RecipeError
-            No such metric, or the target holds nothing that it could score.
+            As for `score_labels`.
         """
-        if metric not in SCORES:
-            raise RecipeError(f"metric {metric!r}", "does not exist", f"Choose one of: {', '.join(SCORES)}")
-        known = target != IGNORED
-        if not known.any():
-            raise RecipeError("labels", "no pixel of them is known", "Give labels with other values than -1")
         labels = classify_apart(probabilities, decision.threshold, decision.separate, decision.activation)
-        present = [int(v) for v in np.unique(target) if v > 0] or [1]
-        return float(np.mean([SCORES[metric]((labels == v) & known, target == v, known) for v in present]))
+        return score_labels(metric, labels, target)
 
 
 TASKS.register("semantic")(SemanticTask())

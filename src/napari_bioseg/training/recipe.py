@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,93 +13,10 @@ from napari_bioseg.core.errors import RecipeError
 from napari_bioseg.core.options import Options, read_yaml
 from napari_bioseg.core.prediction import ClassInfo
 from napari_bioseg.models.card import NAME, ArchitectureSpec, InputSpec, OutputSpec
+from napari_bioseg.training.layers import effective
+from napari_bioseg.training.recipe_parts import Augmentation, CardText, Pair, Simulated
 
-
-class Pair(Options):
-    """One image with its labels, or in a recipe for detection with its boxes; or a project of corrections."""
-
-    image: str = Field("", description="File, relative to root")
-    project: str | None = Field(
-        None, description="Instead of image and label, folder of a project, relative to root: what is verified counts"
-    )
-    prediction: str | None = Field(None, description="Which of the project's; none: the newest that was corrected")
-    label: str | None = Field(None, description="Label file of the same shape")
-    boxes: str | None = Field(None, description="Boxes for detection: our CSV, YOLO text or COCO JSON")
-    axes: str | None = Field(None, description="Axes, where the files do not say them")
-    group: str = Field(
-        description="What must stay on one side of a split: animal, volume, well; of a project, its folder by default"
-    )
-    planes: tuple[int, int] | None = Field(
-        None, description="First and last (excluded) plane along Z, or along T where there is no Z"
-    )
-    label_values: dict[int, int] | None = Field(None, description="Instead of the recipe's, for this pair")
-    use: Literal["train", "val", "test", "auto"] = Field(
-        "train", description="auto, for a project: train, with a fifth of its verified planes held out to test on"
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _grouped(cls, values: Any) -> Any:
-        return {"group": values["project"], **values} if isinstance(values, dict) and values.get("project") else values
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> Pair:
-        if bool(self.image) == bool(self.project):
-            raise ValueError("give either image or project")
-        given = {"label": self.label, "boxes": self.boxes, "axes": self.axes, "planes": self.planes}
-        if self.project and any(v is not None for v in given.values()):
-            raise ValueError(f"a project has its own {', '.join(given)}: leave them out")
-        if self.project and self.use == "val":
-            raise ValueError("a project is used to train, to test, or auto")
-        if not self.project and (self.use == "auto" or self.prediction):
-            raise ValueError("use: auto and prediction are for projects")
-        return self
-
-    @property
-    def name(self) -> str:
-        """The image, or the project, as the recipe names it."""
-        return self.project or self.image
-
-
-class Simulated(Options):
-    """Training volumes made by a generator of `simulate`."""
-
-    generator: str
-    count: int = Field(ge=1, description="How many volumes")
-    arguments: dict[str, Any] = Field(default_factory=dict)
-    seed: int = 0
-    use: Literal["train", "val", "test"] = "train"
-    group: str = "simulated"
-
-
-class Augmentation(Options):
-    """Random changes of a patch; 0 switches one off."""
-
-    flips: bool = Field(True, description="Flips along each axis and right-angle turns in the plane")
-    rotation: float = Field(15.0, ge=0, le=180, description="Largest further rotation in the plane, degrees")
-    zoom: float = Field(0.15, ge=0, le=10, description="Largest relative change of size (0.5: from 1/1.5 to 1.5 times)")
-    elastic: float = Field(4.0, ge=0, le=1000, description="Largest elastic displacement, pixels")
-    brightness: float = Field(0.1, ge=0, le=10, description="Largest shift of normalised grey values")
-    contrast: float = Field(0.3, ge=0, le=10, description="Largest relative change of contrast")
-    gamma: float = Field(0.3, ge=0, le=10, description="Largest relative change of gamma")
-    blur: float = Field(1.0, ge=0, le=100, description="Largest Gaussian blur in the plane, pixels")
-    noise: float = Field(0.08, ge=0, le=10, description="Largest Gaussian noise, in normalised grey values")
-    haze: float = Field(
-        0.0, ge=0, le=10, description="Largest smooth light added across the plane, in normalised grey values"
-    )
-    poisson: float = Field(0.0, ge=0, le=10, description="Largest Poisson noise: variance of one unit of signal")
-
-
-class CardText(Options):
-    """What the card says in words."""
-
-    title: str
-    summary: str
-    not_for: str = ""
-    licence: str
-    data: str
-    split: str
-    background: str = "background"
+__all__ = ["Augmentation", "CardText", "Pair", "Recipe", "Simulated", "read_recipe", "recipe_of"]
 
 
 class Recipe(Options):
@@ -125,8 +43,22 @@ class Recipe(Options):
     corrected_weight: float = Field(
         1.0, ge=1, le=1000, description="How much more pixels count that a person changed, in projects"
     )
-    patch: tuple[Annotated[int, Field(ge=1)], ...] = Field(description="Patch size along the model's axes, pixels")
-    batch: int = Field(4, ge=1)
+    keep_statistics: bool = Field(
+        False,
+        description="Batch normalisation keeps the statistics of the model that it continues from: with few images "
+        "those of a batch would be another network than the one that predicts",
+    )
+    distillation: float | None = Field(
+        None,
+        ge=0,
+        description="With continue_from: weight of the difference from the old model's output where the truth is not "
+        "known, against forgetting; none: 0.5 for projects, else 0",
+    )
+    replay_share: float = Field(0.25, ge=0, lt=1, description="Share of patches from what is marked replay")
+    patch: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        description="Patch size along the model's axes, pixels; auto: picked from memory"
+    )
+    batch: int = Field(4, ge=1, description="Patches at once; auto: picked from memory")
     draw: Literal["images", "planes"] = Field(
         "images", description="Patches are shared out equally among images, or by their number of planes"
     )
@@ -135,53 +67,123 @@ class Recipe(Options):
     losses: dict[str, float] = Field(
         default_factory=lambda: {"dice_ce": 1.0}, min_length=1, description="Weight of each loss"
     )
-    learning_rate: float = Field(2e-3, ge=0)
+    optimiser: Literal["adamw", "sgd"] = "adamw"
+    momentum: float = Field(0.9, ge=0, lt=1, description="Of sgd, after Nesterov")
+    learning_rate: float = Field(2e-3, ge=0, description="The highest")
+    schedule: Literal["cosine", "warm_restarts", "one_cycle", "plateau", "constant"] = Field(
+        "cosine", description="How the learning rate falls"
+    )
+    cycles: int = Field(3, ge=1, le=16, description="Of warm_restarts: how many, each twice as long as the one before")
+    plateau: int = Field(5, ge=1, description="Of plateau: epochs without progress after which it falls to a third")
     weight_decay: float = Field(1e-2, ge=0)
     epochs: int = Field(40, ge=1)
     steps: int = Field(100, ge=1, description="Batches an epoch")
-    warm_up: float = Field(0.05, ge=0, lt=1, description="Share of the steps over which the learning rate rises")
+    warm_up: float = Field(
+        0.05, ge=0, lt=1, description="Share of the steps over which the learning rate rises; one_cycle has its own"
+    )
     averaging: float = Field(0.995, ge=0, lt=1, description="Decay of the moving average of the weights; 0: none")
     precision: Literal["float32", "bfloat16"] = Field("bfloat16", description="Where the device can: mixed precision")
     validate_every: int = Field(5, ge=1, description="Epochs between validations")
     select_on: str = Field("dice", description="Metric that chooses the best epoch, on the val pairs")
     metrics: tuple[str, ...] = Field(("dice",), description="Metrics reported on the test pairs")
     patience: int = Field(0, ge=0, description="Epochs without a better validation after which it stops; 0: never")
+    min_epochs: int = Field(0, ge=0, description="Epochs that patience lets pass in any case")
+    freeze_encoder: int = Field(
+        0, ge=0, description="With continue_from: first epochs in which the encoder stays as that model has it"
+    )
+    head: Literal["keep", "new"] = Field(
+        "keep", description="new: all is taken from continue_from but the last layer, for other classes"
+    )
     seed: int = 0
+    members: tuple[ArchitectureSpec, ...] = Field(
+        (), description="Instead of architecture, several that are trained one after the other and averaged"
+    )
+    seeds: tuple[int, ...] = Field((), description="Instead of seed, several: a network for each of them, averaged")
+    ensemble: Literal["none", "folds"] = Field(
+        "none", description="folds: the networks of the folds are averaged, none is trained on all groups"
+    )
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_architecture(cls, values: Any) -> Any:
+        members = values.get("members") if isinstance(values, dict) else None
+        return {"architecture": members[0], **values} if members else values
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
         if len(self.patch) != len(self.input.axes):
             raise ValueError(f"patch {self.patch} does not fit the axes {self.input.axes}")
         projects = [p.project for p in self.pairs if p.project]
-        if projects and self.task != "semantic":
-            raise ValueError(f"{self.task} models do not learn from projects: {projects[0]}")
         if projects and self.folds:
             raise ValueError(f"folds are for image files, {projects[0]} holds out planes of its own: use one of both")
+        if "replay" in self.uses:
+            if self.task != "semantic":
+                raise ValueError(f"replay is not for {self.task} models: mark the images train")
+            if not (self.continue_from and self.held_to_old):
+                raise ValueError("replay needs continue_from, and distillation above 0")
         unknown = {g for fold in self.folds for g in fold} - {p.group for p in self.pairs}
         if unknown:
             raise ValueError(f"folds name groups that no pair has: {', '.join(sorted(unknown))}")
         return self
+
+    @model_validator(mode="after")
+    def _ensemble(self) -> Recipe:
+        if self.ensemble == "folds" and not self.folds:
+            raise ValueError("ensemble: folds needs folds")
+        if len(set(self.seeds)) < len(self.seeds) or any(m in self.members[:i] for i, m in enumerate(self.members)):
+            raise ValueError("members and seeds must differ, or the networks are the same: give each but once")
+        return self
+
+    @model_validator(mode="after")
+    def _continued(self) -> Recipe:
+        asked = {"freeze_encoder": self.freeze_encoder > 0, "head: new": self.head == "new"}
+        if not self.continue_from and any(asked.values()):
+            raise ValueError(f"{next(name for name in asked if asked[name])} needs continue_from")
+        return self
+
+    @property
+    def uses(self) -> set[str]:
+        """What pairs and simulated images are used for."""
+        return {*(p.use for p in self.pairs), *(s.use for s in self.simulated)}
+
+    @property
+    def held_to_old(self) -> float:
+        """The weight of `distillation` that counts."""
+        if self.distillation is not None:
+            return self.distillation
+        return 0.5 if self.task == "semantic" and any(p.project for p in self.pairs) else 0.0
 
     def values_of(self, pair: Pair) -> dict[int, int]:
         """Return which class each value of the labels of a pair is."""
         return self.label_values if pair.label_values is None else pair.label_values
 
     def without_fold(self, fold: tuple[str, ...]) -> Recipe:
-        """Return the recipe that trains on all groups but those of `fold`, which it tests on."""
-        pairs = tuple(p.model_copy(update={"use": "test" if p.group in fold else "train"}) for p in self.pairs)
+        """Return the recipe that trains on all groups but those of `fold`, which it tests on.
+
+        Where the networks of the folds are the model, they do not see what that is chosen and tested on.
+        """
+        apart = {"replay", "val", "test"} if self.ensemble == "folds" else {"replay"}
+        pairs = tuple(
+            p if p.use in apart else p.model_copy(update={"use": "test" if p.group in fold else "train"})
+            for p in self.pairs
+            # What all folds test on is scored once, by the network that is kept.
+            if self.ensemble == "none" or p.use != "test"
+        )
         # What is simulated to test on is scored once, by the network that is kept.
         simulated = tuple(s for s in self.simulated if s.use != "test")
-        return self.model_copy(update={"pairs": pairs, "simulated": simulated, "folds": ()})
+        return self.model_copy(update={"pairs": pairs, "simulated": simulated, "folds": (), "ensemble": "none"})
 
 
 def read_recipe(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
-    """Read a recipe and apply ``key=value`` overrides; dots reach into nested options.
+    """Read a recipe with the layers that it stands on, and apply ``key=value`` overrides; dots reach into options.
 
     Raises
     ------
     RecipeError
-        The file or an override is wrong.
+        The file, a layer or an override is wrong.
+    ModelNotFoundError, BrokenModelError, DeviceError
+        As for `recipe_of`.
     """
     values = read_yaml(path)
     for text in overrides:
@@ -193,7 +195,43 @@ def read_recipe(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
         except yaml.YAMLError as error:
             problem = f"its value is not valid YAML ({str(error).splitlines()[0]})"
             raise RecipeError(text, problem, "Close what is open") from error
-    return Recipe.checked(values, str(path))
+    return recipe_of(values, str(path), path.parent)
+
+
+def recipe_of(values: Mapping[str, Any], subject: str = "recipe", folder: Path = Path()) -> Recipe:
+    """Return the effective recipe of plain values: with its layers, and without ``auto``.
+
+    Parameters
+    ----------
+    values : Mapping
+        As in a file: may have ``base`` and leave out what the model of ``continue_from`` says (`layers.effective`);
+        ``patch`` and ``batch`` may be ``"auto"`` (`sizes.pick_sizes`).
+    subject : str
+        For messages.
+    folder : Path
+        What paths of layers are relative to.
+
+    Raises
+    ------
+    RecipeError
+        A value or a layer is wrong.
+    ModelNotFoundError, BrokenModelError
+        The model to continue from is not there, or is damaged.
+    DeviceError
+        A size is to be picked for a device that is not here.
+    """
+    given = effective(values, folder)
+    picked = {name: given.get(name) == "auto" for name in ("patch", "batch")}
+    if not any(picked.values()):
+        return Recipe.checked(given, subject)
+    from napari_bioseg.training.sizes import pick_sizes
+
+    # All else must be right before a network can be built.
+    spec = given.get("input")
+    sides = 3 if isinstance(spec, Mapping) and spec.get("axes") == "ZYX" else 2
+    standing_in = {name: value for name, value in {"patch": (1,) * sides, "batch": 1}.items() if picked[name]}
+    recipe = Recipe.checked({**given, **standing_in}, subject)
+    return recipe.model_copy(update=pick_sizes(recipe, **picked))
 
 
 def _put(values: dict[str, Any], keys: list[str], value: Any) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
 
-from napari_bioseg.core.files import whole_or_nothing
+from napari_bioseg.core.errors import UnwritableFileError
+from napari_bioseg.core.files import whole_or_nothing, writing
 from napari_bioseg.models.network import Network
-from napari_bioseg.training.schedule import Average
+from napari_bioseg.training.schedule import Average, Plateau
 
 
 @dataclass
@@ -22,11 +25,25 @@ class TrainingState:
     epoch: int = 0
     best: float = float("-inf")
     best_epoch: int = 0
+    plateau: Plateau = field(default_factory=Plateau)
+
+    def improves(self, score: float | None) -> bool:
+        """Take in the score of the epoch, None where it was not measured; return whether it is the best so far."""
+        if score is None or score <= self.best:
+            return False
+        self.best, self.best_epoch = score, self.epoch
+        return True
 
 
 def save_state(path: Path, state: TrainingState) -> None:
-    """Write a checkpoint; the one before it stays until this one is complete."""
-    with whole_or_nothing(path) as part:
+    """Write a checkpoint; the one before it stays until this one is complete.
+
+    Raises
+    ------
+    UnwritableFileError
+        The disk is full, or refuses.
+    """
+    with _told(path), writing(path), whole_or_nothing(path) as part:
         torch.save(
             {
                 "network": state.network.state_dict(),
@@ -35,9 +52,20 @@ def save_state(path: Path, state: TrainingState) -> None:
                 "epoch": state.epoch,
                 "best": state.best,
                 "best_epoch": state.best_epoch,
+                "plateau": asdict(state.plateau),
             },
             part,
         )
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        # So torch calls what the system refused it in the middle of a file.
+        problem = f"cannot be written ({str(error).splitlines()[0]})"
+        raise UnwritableFileError(str(path), problem, "Free some space, then resume the run") from error
 
 
 def load_state(path: Path, state: TrainingState) -> None:
@@ -49,3 +77,4 @@ def load_state(path: Path, state: TrainingState) -> None:
     state.optimiser.load_state_dict(saved["optimiser"])
     state.average.network.load_state_dict(saved["average"])
     state.epoch, state.best, state.best_epoch = saved["epoch"], saved["best"], saved["best_epoch"]
+    state.plateau = Plateau(**saved.get("plateau", {}))

@@ -1,0 +1,43 @@
+"""Training of several networks that make one model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari_bioseg.core.job import Job
+from napari_bioseg.models.card import ArchitectureSpec
+from napari_bioseg.models.ensemble import join
+from napari_bioseg.models.network import Network
+from napari_bioseg.runs import Run
+from napari_bioseg.training.loop import fit
+from napari_bioseg.training.recipe import Recipe
+
+
+def parts(recipe: Recipe) -> list[Recipe]:
+    """Return a recipe for each network: each of `members` with each of `seeds`; most recipes have but one."""
+    return [
+        recipe.model_copy(update={"architecture": spec, "seed": seed, "members": (), "seeds": ()})
+        for spec in recipe.members or (recipe.architecture,)
+        for seed in recipe.seeds or (recipe.seed,)
+    ]
+
+
+def fit_members(recipe: Recipe, folder: Path, job: Job) -> tuple[ArchitectureSpec, Network]:
+    """Train the networks of a recipe one after the other, each resumable, and return them as one.
+
+    A single network has its run in `folder`, several have theirs in ``member-1``, ``member-2`` and so on there. Told
+    that it is enough, no further one is begun.
+
+    Raises
+    ------
+    RecipeError, UnreadableFileError, IncompatibleImageError, ModelNotFoundError, UnwritableFileError
+        As for `fit`.
+    """
+    todo = parts(recipe)
+    trained: list[tuple[ArchitectureSpec, Network]] = []
+    for number, part in enumerate(todo, start=1):
+        if trained and job.finishing:
+            break
+        run = Run(folder / f"member-{number}" if len(todo) > 1 else folder)
+        trained.append((part.architecture, fit(part, run, job=job)))
+    return join(trained, recipe.output.activation)
