@@ -21,10 +21,10 @@ SAMPLES = ("membranes", "vessels", "cells")
 _SEED = 2026
 
 
-def sample(name: str) -> Image:
+def sample(name: str, seed: int = _SEED) -> Image:
     """Return a simulated image; its ground truth is the first of `Image.labels`.
 
-    The same image on every call. Labels are uint32: 1 inside cells (``"membranes"``), 1 inside
+    The same image on every call with a seed. Labels are uint32: 1 inside cells (``"membranes"``), 1 inside
     vessels (``"vessels"``), or 1..n, one number a cell (``"cells"``).
 
     Parameters
@@ -32,6 +32,8 @@ def sample(name: str) -> Image:
     name : str
         One of `SAMPLES`: ``"membranes"`` (ZYX, 8×256×256, 0.05×0.004×0.004 µm), ``"vessels"``
         (ZYX, 24×256×256, 5×1×1 µm) or ``"cells"`` (YX, 400×512, 1.2 µm).
+    seed : int
+        By default that of the image that the window and the demo open.
 
     Raises
     ------
@@ -39,13 +41,13 @@ def sample(name: str) -> Image:
         There is no sample of that name.
     """
     if name == "membranes":
-        return _with_truth(name, *em_membranes((8, 256, 256), _SEED), {"Z": 0.05, "Y": 0.004, "X": 0.004})
+        return _with_truth(name, *em_membranes((8, 256, 256), seed), {"Z": 0.05, "Y": 0.004, "X": 0.004})
     if name == "vessels":
         optics = Optics(photons=60, attenuation=200)
-        volume = vessel_tree((24, 256, 256), (5.0, 1.0, 1.0), _SEED, optics=optics)
+        volume = vessel_tree((24, 256, 256), (5.0, 1.0, 1.0), seed, optics=optics)
         return _with_truth(name, *volume, {"Z": 5.0, "Y": 1.0, "X": 1.0})
     if name == "cells":
-        return _with_truth(name, *phase_contrast_cells((400, 512), _SEED), {"Y": 1.2, "X": 1.2})
+        return _with_truth(name, *phase_contrast_cells((400, 512), seed), {"Y": 1.2, "X": 1.2})
     raise LookupError(f"no sample {name!r}; there are {', '.join(SAMPLES)}")
 
 

@@ -9,7 +9,9 @@ import numpy.typing as npt
 import pyqtgraph as pg
 from napari.utils.theme import get_theme
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_bioseg.widgets.plots import new_plot
 
 BINS = 40
 HEIGHT = 118
@@ -33,13 +35,8 @@ class ConfidencePlot(QWidget):
             "Candidates by confidence (logarithmic); the line is the threshold and can be dragged.\n"
             "After a fit: the F1 on the checked frames at each threshold"
         )
-        self.plot = pg.PlotWidget()
-        self.plot.setFixedHeight(HEIGHT)
-        self.plot.setMinimumWidth(0)
-        self.plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.plot.setMenuEnabled(False)
+        self.plot = new_plot(HEIGHT)
         self.plot.setMouseEnabled(x=False, y=False)
-        self.plot.hideButtons()
         self.plot.hideAxis("left")
         self.plot.setXRange(0, 1, padding=0.01)
         self.plot.setYRange(0, 1.05, padding=0)

@@ -18,6 +18,7 @@ KEYS = {
     "check_frame": "F7",
     "verify": "V",
     "next": "N",
+    "blink": "B",
 }
 # What napari itself binds on labels and a user of the panel wants to know.
 NAPARI_KEYS = {

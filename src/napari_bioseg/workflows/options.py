@@ -23,19 +23,28 @@ class DetectOptions(PredictOptions, BoxOptions):
     region: str | None = Field(None, description="Part of the image, e.g. T=3 or Y=0:512,X=0:512; none: all of it")
 
 
-class EvaluateOptions(PredictOptions):
+class TruthOptions(PredictOptions):
+    """How files with a known truth are read and what is scored on them; all of `compare`, part of `evaluate`."""
+
+    axes: str | None = Field(None, description="Axes of images and labels, where the files do not say them")
+    metrics: tuple[str, ...] = Field((), description="Scores to report; none: those usual for the model's task")
+    label_values: dict[int, int] = Field(
+        default_factory=dict,
+        description="Value in the label files = class, e.g. 255=1; none: anything but 0 is class 1, or as they are",
+    )
+
+
+class CompareOptions(TruthOptions):
+    """Options of `compare`; each model decides by the thresholds of its own card."""
+
+
+class EvaluateOptions(TruthOptions):
     """Options of `evaluate`."""
 
     model: str = Field(description="Model in the zoo, or its folder")
-    axes: str | None = Field(None, description="Axes of images and labels, where the files do not say them")
-    metrics: tuple[str, ...] = Field((), description="Scores to report; none: those usual for the model's task")
     threshold: float | None = Field(
         None, ge=0, le=1, description="Probability from which a pixel, or a box, counts; none: the card's"
     )
     separate: float | None = Field(
         None, ge=0, le=1, description="Cores between which lines close gaps, as of segment; none: the card's"
-    )
-    label_values: dict[int, int] = Field(
-        default_factory=dict,
-        description="Value in the label files = class, e.g. 255=1; none: anything but 0 is class 1, or as they are",
     )
