@@ -37,6 +37,7 @@ def main() -> None:
         vessels(given.vessels, given.axes, given.out)
         vessel_check(given.out)
         correct(given.out)
+        fine_tune(given.out)
         vesicles(given.out)
         dialog(given.out)
 
@@ -109,6 +110,36 @@ def correct(out: Path) -> None:
     panel.view.scroll.verticalScrollBar().setValue(10**6)
     viewer.theme = "light"
     _shoot(viewer, out / "correct-light.png")
+    viewer.close()
+
+
+def fine_tune(out: Path) -> None:
+    """The panel Fine-tune: while it learns from three verified slices, and before the next time."""
+    viewer, panel = _window(None, "ZYX", "membranes", "membranes-unet2d")
+    panel.segment()
+    _wait(lambda: not panel.running)
+    viewer.window.remove_dock_widget("all")
+    dock, panel = viewer.window.add_plugin_dock_widget("napari-bioseg", "Correct")
+    panel.start_correcting()
+    _wait(lambda: panel.correction is not None and not panel.running)
+    for plane in (0, 2, 4):
+        viewer.dims.set_current_step(0, plane)
+        panel.verify.verify_slice()
+    _wait(lambda: panel.correction.saved_all)
+    viewer.window.remove_dock_widget(dock)
+    _, panel = viewer.window.add_plugin_dock_widget("napari-bioseg", "Fine-tune")
+    _wait(panel.view.start_button.isEnabled)
+    viewer.theme = "light"
+    _shoot(viewer, out / "finetune-light.png")
+    viewer.theme = "dark"
+    panel.view.form.set_values({"effort": "quick"})
+    epochs: list[Any] = []
+    panel.training.looked.connect(epochs.append)
+    panel.fine_tune()
+    _wait(lambda: len(epochs) >= 3)
+    _shoot(viewer, out / "finetune-dark.png")
+    panel.training.cancel(discard=True)
+    _wait(lambda: not panel.running)
     viewer.close()
 
 

@@ -152,3 +152,36 @@ def make_project(tmp_path: Path) -> Callable[..., Path]:
 
 def _fail(error: Exception) -> None:
     raise error
+
+
+@pytest.fixture
+def make_box_project(tmp_path: Path) -> Callable[..., Path]:
+    """Return how to make a project of a movie in `tmp_path`, its boxes corrected as if a window had done it."""
+    import tifffile
+
+    from napari_bioseg.core.boxes import Boxes
+    from napari_bioseg.corrections.journal import Journal
+    from napari_bioseg.corrections.project import create_project, project_beside
+    from napari_bioseg.corrections.project_info import BoxFacts, PredictionInfo, refer
+    from napari_bioseg.corrections.records import BoxEdit, Verify
+
+    def make(name: str, image: np.ndarray, wrong: Boxes, truth: Boxes, checked: Sequence[int], **facts: Any) -> Path:
+        """Find `wrong`, and the first true box hidden; in frames of `checked` wrong boxes give way to true ones."""
+        source = tmp_path / f"{name}.tif"
+        tifffile.imwrite(source, image, photometric="minisblack")
+        folder = project_beside(source)
+        found, shown = Boxes.joined([wrong, truth[:1]]), np.arange(len(wrong) + 1) < len(wrong)
+        boxes = BoxFacts(shape=image.shape, thresholds={"confidence": None}, own_confidence=0.4, done=True)
+        known = {"scale": (1, 1, 1), "units": (None,) * 3, "translate": (0, 0, 0)}
+        info = PredictionInfo(name=name, axes="TYX", boxes=boxes, **known, **facts)
+        with create_project(folder, refer(source, folder, axes="TYX", shape=image.shape, name=name)) as project:
+            saved = project.add_boxes(info, found, shown)
+        with Journal(saved.journal, {"shape": list(image.shape)}, on_problem=_fail) as journal:
+            for t in checked:
+                true = truth[truth.frame == t]
+                rows = [(t, 0, *c, *s) for c, s in zip(true.centre.tolist(), true.size.tolist(), strict=True)]
+                journal.append(BoxEdit(tuple(np.flatnonzero(wrong.frame == t).tolist()), tuple(rows)))
+                journal.append(Verify((slice(t, t + 1), slice(0, image.shape[1]), slice(0, image.shape[2])), True))
+        return folder
+
+    return make

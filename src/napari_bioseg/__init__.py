@@ -18,14 +18,15 @@ _VERBS = {
     "detect": "napari_bioseg.workflows",
     "train": "napari_bioseg.workflows",
     "evaluate": "napari_bioseg.workflows",
+    "compare": "napari_bioseg.workflows",
 }
 
-__all__ = ["__version__", "detect", "evaluate", "load_model", "open_image", "segment", "train"]
+__all__ = ["__version__", "compare", "detect", "evaluate", "load_model", "open_image", "segment", "train"]
 
 if TYPE_CHECKING:
     from napari_bioseg.io import open_image
     from napari_bioseg.models import load_model
-    from napari_bioseg.workflows import detect, evaluate, segment, train
+    from napari_bioseg.workflows import compare, detect, evaluate, segment, train
 
 
 def __getattr__(name: str) -> Any:

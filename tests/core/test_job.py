@@ -24,6 +24,9 @@ def test_remaining_time_is_by_the_mean_pace():
     assert Progress(0, 10, 5.0, "x").remaining is None
     assert Progress(3, 0, 5.0, "x").remaining is None
     assert Progress(2, 10, 5.0, "x").remaining == pytest.approx(20)
+    # What a run had done before it was resumed took none of the time.
+    assert Progress(6, 10, 5.0, "x", before=4).remaining == pytest.approx(10)
+    assert Progress(4, 10, 5.0, "x", before=4).remaining is None
     assert str(Progress(2, 10, 5.0, "Reading")) == "Reading 2/10, 20 s left"
     assert str(Progress(2, 0, 5.0, "Reading")) == "Reading"
 
@@ -129,3 +132,12 @@ def test_a_pause_does_not_count_as_time_of_the_work(monkeypatch: pytest.MonkeyPa
     timer.join()
     job.step()
     assert heard[-1].elapsed == 2
+
+
+def test_a_job_stands_where_one_in_another_process_stands():
+    heard: list[Progress] = []
+    job = Job(heard.append)
+    job.show(Progress(6, 10, 500.0, "Training", 4))
+    (shown,) = heard
+    assert (shown.done, shown.total, shown.message, shown.before) == (6, 10, "Training", 4)
+    assert shown.remaining == pytest.approx(1000, rel=0.1)

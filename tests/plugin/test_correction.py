@@ -211,6 +211,29 @@ def test_next_goes_through_what_is_not_verified(viewer, image, predicted, measur
     assert "nothing is verified yet" not in suggestion_after(found, predicted, seen[0])
 
 
+def test_members_of_an_ensemble_are_asked_one_by_one(viewer, image, tiny_zoo):
+    from napari_bioseg.models import load_model
+    from napari_bioseg.models.ensemble import join, members_of
+    from napari_bioseg.models.model import write_model
+    from napari_bioseg.plugin.where_next import look_ahead
+    from napari_bioseg.workflows.options import SegmentOptions
+    from napari_bioseg.workflows.uncertainty import predict_augmented
+
+    one, other = load_model("tiny2d"), load_model("tiny2d")
+    other.network.head.bias.data += 4
+    spec, network = join([(m.card.architecture, m.network) for m in (one, other)], "sigmoid")
+    card = one.card.model_copy(update={"name": "both", "architecture": spec})
+    request = make_request(
+        viewer, image, write_model(tiny_zoo / "both", card, network, "# both\n"), SegmentOptions(model="both")
+    )
+    correction = correction_of(start(viewer, show(viewer, run(request, Job())), image))
+    asked = model_image(viewer, image)[0]
+    found = look_ahead(correction, asked, "disagreement", Job())
+    # Two members, each seen turned four times, instead of one eight times.
+    expected = predict_augmented(asked, members_of(load_model("both")), passes=4)[1]
+    assert found.uncertainty.plane_means == pytest.approx(expected.plane_means)
+
+
 def suggestion_after(found, correction, plane):
     correction.mark((slice(plane[0], plane[0] + 1), slice(0, 40), slice(0, 50)), on=False)
     return found.suggest().reason

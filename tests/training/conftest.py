@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+import torch
 from scipy import ndimage
 
 from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.io.boxes import write_boxes_csv
+from napari_bioseg.models.model import write_model
+from napari_bioseg.models.registry import build_network
 from napari_bioseg.simulate.emccd import Particles, draw
 from napari_bioseg.training.recipe import Recipe
+from napari_bioseg.workflows.training import make_card
 
 
 def blobs(seed: int, shape: tuple[int, ...] = (4, 48, 48)) -> tuple[np.ndarray, np.ndarray]:
@@ -57,6 +61,19 @@ def make_recipe(tmp_path: Path) -> Callable[..., Recipe]:
         return Recipe.checked({**values, **changes}, "test")
 
     return make
+
+
+@pytest.fixture
+def start(make_recipe: Callable[..., Recipe], tmp_path: Path) -> Path:
+    """A model of `make_recipe` to continue from, with random weights."""
+    recipe = make_recipe(
+        input={"axes": "YX", "pixel_size": {"Y": 0.5, "X": 0.5}, "normalisation": {"low": 3}},
+        output={"threshold": 0.3, "separate": 0.8},
+    )
+    torch.manual_seed(7)
+    network = build_network(recipe.architecture.name, recipe.architecture.arguments)
+    write_model(tmp_path / "start", make_card(recipe), network, "# blobs\n")
+    return tmp_path / "start"
 
 
 def spots(seed: int, frames: int = 3, shape: tuple[int, int] = (48, 64)) -> tuple[np.ndarray, Boxes]:

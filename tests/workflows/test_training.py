@@ -251,7 +251,7 @@ def test_what_is_held_out_of_a_project_is_scored_before_and_after(
     assert card.split == "by file; stack.tif.bioseg: plane 5 held out, 4 trained on"
     assert card.recipe["pairs"][0]["use"] == "auto"
     assert job.notes[0] in card.split
-    assert f"dice {line['before']['dice']:.3f} before, {line['scores']['dice']:.3f} now" in job.notes[1]
+    assert f"dice {line['before']['dice']:.3f} before, {line['scores']['dice']:.3f} now" in job.notes[-1]
 
 
 def test_the_documented_recipe_goes_on_from_the_shipped_model(

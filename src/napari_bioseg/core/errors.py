@@ -11,6 +11,7 @@
     ├── RecipeError             (ValueError)       a recipe or an option is wrong
     ├── EditError               (LookupError)      a tool was used where it has nothing to do
     ├── DeviceError             (RuntimeError)     no such device, or its memory is used up
+    ├── WorkerError             (RuntimeError)     what went wrong in a process that worked for us
     ├── MissingDependencyError  (ImportError)      an optional package is needed
     └── Cancelled               (RuntimeError)     the user stopped a job
 
@@ -100,6 +101,10 @@ class EditError(BiosegError, LookupError):
 
 class DeviceError(BiosegError, RuntimeError):
     """A device does not exist here, or its memory is used up."""
+
+
+class WorkerError(BiosegError, RuntimeError):
+    """A process that worked for us found something wrong, or is gone."""
 
 
 class MissingDependencyError(BiosegError, ImportError):

@@ -22,19 +22,23 @@ class Progress:
         Seconds since the stage began.
     message : str
         What is being done, for the user.
+    before : int
+        Steps that were done before the stage began, e.g. by a run that is resumed.
     """
 
     done: int
     total: int
     elapsed: float
     message: str
+    before: int = 0
 
     @property
     def remaining(self) -> float | None:
         """Seconds left by the mean pace so far; None before the first step."""
-        if not self.done or not self.total:
+        made = self.done - self.before
+        if made <= 0 or not self.total:
             return None
-        return self.elapsed / self.done * (self.total - self.done)
+        return self.elapsed / made * (self.total - self.done)
 
     def __str__(self) -> str:
         left = self.remaining
@@ -58,15 +62,15 @@ class Job:
         self._going = threading.Event()
         self._going.set()
         self._lock = threading.Lock()
-        self._done = self._total = 0
+        self._done = self._total = self._before = 0
         self._message = ""
         self._began = time.monotonic()
         self.notes: list[str] = []
 
-    def stage(self, message: str, total: int = 0) -> None:
-        """Begin a stage of `total` steps."""
+    def stage(self, message: str, total: int = 0, before: int = 0) -> None:
+        """Begin a stage of `total` steps, of which some were done before."""
         with self._lock:
-            self._done, self._total, self._message = 0, total, message
+            self._done, self._total, self._message, self._before = before, total, message, before
             self._began = time.monotonic()
         self._tell()
 
@@ -77,6 +81,13 @@ class Job:
         self._tell()
         self._wait()
         self.check()
+
+    def show(self, progress: Progress) -> None:
+        """Stand where a job in another process stands, by the clock of that."""
+        with self._lock:
+            self._done, self._total, self._before = progress.done, progress.total, progress.before
+            self._message, self._began = progress.message, time.monotonic() - progress.elapsed
+        self._tell()
 
     def note(self, text: str) -> None:
         """Keep a remark for the user and for the provenance (a fallback taken, a size assumed)."""
@@ -123,19 +134,21 @@ class Job:
             raise Cancelled(self._message or "job", "cancelled", "What was finished is kept")
 
     def _wait(self) -> None:
-        if self.paused:
-            began = time.monotonic()
-            # In turns: a pause that crosses with a stop must not outlast it.
-            while self.paused and not (self.cancelled or self.finishing):
-                self._going.wait(0.5)
-            with self._lock:
-                # A pause is no time that the work took: the time left is told by the pace.
-                self._began += time.monotonic() - began
+        if self._going.is_set():
+            return
+        began = time.monotonic()
+        # In turns: a pause that crosses with a stop must not outlast it.
+        while not (self._going.wait(0.5) or self.cancelled or self.finishing):
+            pass
+        with self._lock:
+            # A pause is no time that the work took: the time left is told by the pace.
+            self._began += time.monotonic() - began
 
     def _tell(self) -> None:
         if self._listener is not None:
             with self._lock:
-                now = Progress(self._done, self._total, time.monotonic() - self._began, self._message)
+                elapsed = time.monotonic() - self._began
+                now = Progress(self._done, self._total, elapsed, self._message, self._before)
             self._listener(now)
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from napari_bioseg.core.errors import UnreadableFileError
 from napari_bioseg.corrections.contents import Contents, read_journal
-from napari_bioseg.corrections.project import Project, Saved
+from napari_bioseg.corrections.project import BOXES, LABELS, Project, Saved
 from napari_bioseg.corrections.replay import replay
 from napari_bioseg.corrections.verified import Verified
 
@@ -40,24 +40,25 @@ class Corrected:
         return np.asarray(self.saved.labels()[plane] != self.labels[plane])
 
 
-def find_corrected(project: Project, prediction: str | None = None) -> Saved:
-    """Return a prediction of labels by its id; None: the newest that was corrected.
+def find_corrected(project: Project, prediction: str | None = None, what: str = LABELS) -> Saved:
+    """Return a prediction of labels, or of `BOXES`, by its id; None: the newest that was corrected.
 
     Raises
     ------
     UnreadableFileError
         There is none.
     """
-    found = project.predictions()
+    words, found = "boxes" if what == BOXES else "labels", project.predictions(what)
     if prediction is None:
         corrected = [s for s in found if s.journal.is_file()]
         if not corrected:
-            raise UnreadableFileError(str(project.folder), "holds no corrected labels", "Correct some, and verify them")
+            problem = f"holds no corrected {words}"
+            raise UnreadableFileError(str(project.folder), problem, "Correct some, and verify them")
         return corrected[0]
     for saved in found:
         if saved.id == prediction:
             return saved
-    problem = f"has no prediction {prediction!r} of labels"
+    problem = f"has no prediction {prediction!r} of {words}"
     known = ", ".join(s.id for s in found) or "there is none"
     raise UnreadableFileError(str(project.folder), problem, f"Choose one of: {known}")
 

@@ -23,6 +23,7 @@ class Settings(Options):
     detect: dict[str, Any] = Field(default_factory=dict, description="Last options of the panel Detect")
     correct: dict[str, Any] = Field(default_factory=dict, description="Last options of the tools of the panel Correct")
     vessels: dict[str, Any] = Field(default_factory=dict, description="Last options of the panel Vessel check")
+    finetune: dict[str, Any] = Field(default_factory=dict, description="Last options of the panel Fine-tune")
     axes: dict[str, str] = Field(default_factory=dict, description="Axes of bare stacks, by folder and dimensions")
 
 

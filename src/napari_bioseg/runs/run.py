@@ -6,16 +6,20 @@ import json
 import os
 import platform
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from napari_bioseg.core.errors import UnreadableFileError
+from filelock import FileLock, Timeout
+
+from napari_bioseg.core.errors import UnreadableFileError, UnwritableFileError
 from napari_bioseg.core.files import whole_or_nothing
 
 METRICS = "metrics.jsonl"
 RECIPE = "recipe.yaml"
+_LOCK, _PATIENCE = ".training.lock", 2.0  # seconds
 _LIBRARIES = ("napari-bioseg", "torch", "numpy", "scipy", "scikit-image", "zarr", "tifffile", "openvino")
 
 
@@ -86,6 +90,43 @@ def find_run(folder: Path) -> Run:
             str(folder), "is no run (it has no recipe.yaml)", "Give the folder that the training printed"
         )
     return Run(folder)
+
+
+@contextmanager
+def at_work(folder: Path) -> Iterator[None]:
+    """Hold a run while it is trained, so that no other program trains in it.
+
+    Raises
+    ------
+    UnwritableFileError
+        Another one does.
+    """
+    lock = FileLock(folder / _LOCK)
+    try:
+        # Whoever only looks lets go at once.
+        lock.acquire(timeout=_PATIENCE)
+    except Timeout as error:
+        problem = "is at work in another window or terminal"
+        raise UnwritableFileError(str(folder), problem, "Wait for it, or stop it there") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def is_busy(folder: Path) -> bool:
+    """Whether a program trains in a run now."""
+    if not (folder / _LOCK).is_file():
+        return False
+    lock = FileLock(folder / _LOCK)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return True
+    except OSError:  # a folder that cannot be written
+        return False
+    lock.release()
+    return False
 
 
 def _version(name: str) -> str | None:

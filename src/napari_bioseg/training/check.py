@@ -11,10 +11,11 @@ from napari_bioseg.models.pixel_size import model_pixels
 from napari_bioseg.tasks import TASKS, check_losses, check_metrics, weighted_loss
 from napari_bioseg.tasks.detection import SIDES
 from napari_bioseg.training.loop import first_network
-from napari_bioseg.training.open_pairs import open_box_pair, open_pair, truth_name
+from napari_bioseg.training.members import parts
+from napari_bioseg.training.open_pairs import open_box_pair, open_one, open_pair, truth_name
 from napari_bioseg.training.pairs import pair_target, pixel_sizes
 from napari_bioseg.training.recipe import Pair, Recipe
-from napari_bioseg.training.training_set import FrozenPair, check_project, open_frozen
+from napari_bioseg.training.training_set import FrozenPair, check_project, open_frozen, open_frozen_boxes
 
 
 def check_recipe(recipe: Recipe) -> None:
@@ -30,16 +31,19 @@ def check_recipe(recipe: Recipe) -> None:
     check_losses(recipe.task, recipe.losses)
     weighted_loss(recipe.losses)
     for part in (*(recipe.without_fold(fold) for fold in recipe.folds), recipe):
-        if {"train", "auto"}.isdisjoint({*(p.use for p in part.pairs), *(s.use for s in part.simulated)}):
+        if {"train", "auto"}.isdisjoint(part.uses):
             raise RecipeError(recipe.name, "has no pair for train", "Mark some pairs with this use")
-    check_network(recipe, first_network(recipe))
+    for network in parts(recipe):
+        check_network(network, first_network(network))
     for pair in recipe.pairs:
-        if recipe.task == "detection":
-            check_boxes(recipe, pair)
-        elif isinstance(pair, FrozenPair):
-            open_frozen(recipe, pair)
+        if isinstance(pair, FrozenPair):
+            open_frozen_boxes(pair) if recipe.task == "detection" else open_frozen(recipe, pair)
         elif pair.project:
             check_project(recipe, pair)
+        elif recipe.task == "detection":
+            check_boxes(recipe, pair)
+        elif pair.use == "replay":
+            open_one(recipe, pair)
         else:
             pair_target(recipe, pair, open_pair(recipe, pair)[1])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -10,21 +11,22 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.core.errors import RecipeError
 from napari_bioseg.core.job import Job
-from napari_bioseg.models.devices import choose_device, has_bfloat16
+from napari_bioseg.models.devices import choose_device, has_bfloat16, memory_used
 from napari_bioseg.models.network import Network
 from napari_bioseg.models.registry import build_network
 from napari_bioseg.models.zoo import load_model
 from napari_bioseg.runs import Run
 from napari_bioseg.tasks import TASKS, weighing, weighted_loss
-from napari_bioseg.training.augment import draw_patch
-from napari_bioseg.training.box_patches import draw_box_patch
+from napari_bioseg.training.batches import draw_batch
+from napari_bioseg.training.distillation import find_teacher
+from napari_bioseg.training.monitor import Monitor
 from napari_bioseg.training.pairs import load_samples
 from napari_bioseg.training.recipe import Recipe
 from napari_bioseg.training.sample import Sample
-from napari_bioseg.training.schedule import Average, learning_rate
+from napari_bioseg.training.schedule import Average, learning_rate, make_optimiser
+from napari_bioseg.training.start import set_learning, take_weights
 from napari_bioseg.training.state import TrainingState, load_state, save_state
 from napari_bioseg.training.training_set import freeze
 from napari_bioseg.training.validate import validate
@@ -43,7 +45,8 @@ def fit(recipe: Recipe, run: Run, *, job: Job | None = None) -> Network:
         began; an existing ``last.pt`` is resumed, and on the
         same machine ends at the same weights, bit for bit, as a training that was not interrupted.
     job : Job, optional
-        For progress and for stopping; after a stop the run can be resumed.
+        For progress and for stopping; after a stop the run can be resumed. Told that it is enough, the training ends
+        after the epoch at work.
 
     Returns
     -------
@@ -53,16 +56,17 @@ def fit(recipe: Recipe, run: Run, *, job: Job | None = None) -> Network:
     Raises
     ------
     RecipeError, UnreadableFileError, IncompatibleImageError, ModelNotFoundError
-        Something that the recipe names is wrong.
+        Something that the recipe names is wrong, or the loss is no number from the start.
+    UnwritableFileError
+        A checkpoint cannot be written; the one before it is whole.
     """
     job = job or Job()
     device = torch.device(choose_device(recipe.device))
     mixed = recipe.precision == "bfloat16" and has_bfloat16(device.type)
     recipe = freeze(recipe, run.folder)
     job.stage("Reading images")
-    train = load_samples(recipe, ("train",))
-    uses = [*(p.use for p in recipe.pairs), *(s.use for s in recipe.simulated)]
-    val = load_samples(recipe, ("val",)) if "val" in uses else []
+    train, val = _load(recipe)
+    teacher, monitor = find_teacher(recipe, device, job), Monitor(recipe, run.folder)
     task, loss = TASKS.get(recipe.task), weighted_loss(recipe.losses)
 
     torch.manual_seed(recipe.seed)
@@ -70,42 +74,52 @@ def fit(recipe: Recipe, run: Run, *, job: Job | None = None) -> Network:
     network = network.to(  # type: ignore[call-overload]
         memory_format=torch.channels_last if len(recipe.patch) == 2 else torch.channels_last_3d
     )
-    optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+    optimiser = make_optimiser(recipe, network)
     state = TrainingState(network, optimiser, Average(network, recipe.averaging))
     load_state(run.folder / "last.pt", state)
-    run.keep_metrics(lambda line: line.get("epoch", 0) <= state.epoch)
+    run.keep_metrics(lambda line: "stopped" not in line and line.get("epoch", 0) <= state.epoch)
 
     total = recipe.epochs * recipe.steps
-    job.stage(f"Training {recipe.name}", total)
-    job.step(state.epoch * recipe.steps)
+    job.stage(f"Training {recipe.name}", total, state.epoch * recipe.steps)
+    job.check()
     with ThreadPoolExecutor(1) as pool:
         coming = _prepare(pool, recipe, train, state.epoch * recipe.steps)
-        while state.epoch < recipe.epochs and not _out_of_patience(recipe, state):
+        while state.epoch < recipe.epochs and not _out_of_patience(recipe, state) and not _told_enough(job, run, state):
             began, losses = time.monotonic(), []
-            network.train()
+            set_learning(recipe, network, state.epoch)
             for step in range(state.epoch * recipe.steps, (state.epoch + 1) * recipe.steps):
                 # Dropout must be the same after a resume, whatever was drawn before.
                 torch.manual_seed(recipe.seed * 1_000_003 + step)
                 for group in optimiser.param_groups:
-                    group["lr"] = learning_rate(step, total, recipe.warm_up, recipe.learning_rate)
+                    group["lr"] = learning_rate(recipe, step, state.plateau.drops)
                 image, target, weight = (t.to(device) for t in coming.result())
                 coming = _prepare(pool, recipe, train, step + 1)
                 with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
                     logits = network(image)
-                value = task.loss(logits.float(), target, weighing(loss, weight), recipe.output.activation)
+                    held = teacher.loss(image, logits.float(), target) if teacher else 0.0
+                value = task.loss(logits.float(), target, weighing(loss, weight), recipe.output.activation) + held
+                losses.append(float(value.detach()))
+                if not math.isfinite(losses[-1]):
+                    return _last_good(recipe, run, state, job)
                 optimiser.zero_grad(set_to_none=True)
                 value.backward()  # type: ignore[no-untyped-call]
                 nn.utils.clip_grad_norm_(network.parameters(), _GRADIENT_NORM)
                 optimiser.step()
                 state.average.update(network, step)
-                losses.append(float(value.detach()))
                 job.step()
             state.epoch += 1
             score = _score(recipe, state, val)
-            improved = score is not None and score > state.best
-            if score is not None and improved:
-                state.best, state.best_epoch = score, state.epoch
-            run.log(epoch=state.epoch, loss=float(np.mean(losses)), score=score, seconds=time.monotonic() - began)
+            improved = state.improves(score)
+            state.plateau.look(score if val else -float(np.mean(losses)), state.epoch, recipe.plateau)
+            run.log(
+                epoch=state.epoch,
+                loss=float(np.mean(losses)),
+                score=score,
+                held_out=monitor.look(state.average.network, state.epoch),
+                seconds=time.monotonic() - began,
+                memory=memory_used(device.type),
+                device=device.type,
+            )
             # In this order: after a crash in between, the epoch is made again.
             if improved:
                 save_state(run.folder / "best.pt", state)
@@ -132,12 +146,15 @@ def first_network(recipe: Recipe) -> Network:
     """
     network = build_network(recipe.architecture.name, recipe.architecture.arguments)
     if recipe.continue_from:
-        start = load_model(recipe.continue_from)
-        if start.card.architecture != recipe.architecture:
-            problem = f"has another architecture than {recipe.name}"
-            raise RecipeError(recipe.continue_from, problem, "Give the recipe the architecture of that model's card")
-        network.load_state_dict(start.network.state_dict())
+        take_weights(recipe, network, load_model(recipe.continue_from))
     return network
+
+
+def _load(recipe: Recipe) -> tuple[list[Sample], list[Sample]]:
+    """Return what patches are cut from, and what the epoch is chosen on, which may be nothing."""
+    wanted = ("train", "replay", "val")
+    train, replay, val = (load_samples(recipe, (use,)) if use in recipe.uses else [] for use in wanted)
+    return train + replay, val
 
 
 def _prepare(
@@ -146,35 +163,28 @@ def _prepare(
     return pool.submit(draw_batch, recipe, samples, step)
 
 
-def draw_batch(recipe: Recipe, samples: list[Sample], step: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return images ``(N, 1, *patch)``, targets and weights ``(N, *patch)`` of one step, which alone decides them.
+def _last_good(recipe: Recipe, run: Run, state: TrainingState, job: Job) -> Network:
+    """Return the weights of the epoch before the loss became no number, and tell so.
 
-    Targets are ``(N, *patch)`` classes, or for boxes the ``(N, 6, *patch)`` of `tasks.detection.encode`. A weight says
-    how much a pixel counts.
+    Raises
+    ------
+    RecipeError
+        There is none.
     """
-    patches = []
-    makers = {spec.group for spec in recipe.simulated}
-    real = [s for s in samples if s.group not in makers]
-    made = [s for s in samples if s.group in makers]
-    for i in range(recipe.batch):
-        generator = torch.Generator().manual_seed((recipe.seed * 1_000_003 + step) * 1009 + i)
-        choice = torch.rand(3, generator=generator).tolist()
-        pool = made if made and (not real or choice[0] < recipe.simulated_share) else real
-        sample = _pick(pool, choice[1], recipe.draw)
-        foreground = choice[2] < recipe.foreground_share
-        wanted = (sample, recipe.patch, recipe.augmentation, foreground, generator)
-        if isinstance(sample.target, Boxes):
-            patches.append((*draw_box_patch(*wanted), torch.ones(recipe.patch)))
-        else:
-            patches.append(draw_patch(*wanted))
-    images, targets, weights = zip(*patches, strict=True)
-    return torch.stack(images), torch.stack(targets), torch.stack(weights)
+    if not state.epoch:
+        fix = "Lower learning_rate, and look at the images for values that are no numbers"
+        raise RecipeError(recipe.name, "the loss is no number in the first epoch, nothing was learnt", fix)
+    words = f"the loss is no number in epoch {state.epoch + 1}: stopped, the weights of epoch {state.epoch} are kept"
+    run.log(stopped=words)
+    job.note(f"{recipe.name}: {words}. Lower learning_rate")
+    return chosen_network(recipe, run.folder)
 
 
-def _pick(pool: list[Sample], share: float, draw: str) -> Sample:
-    """Return the sample at `share` (0 to 1) of the way through the pool."""
-    weights = [len(s.image) if draw == "planes" else 1 for s in pool]
-    return pool[int(np.searchsorted(np.cumsum(weights), share * sum(weights), side="right"))]
+def _told_enough(job: Job, run: Run, state: TrainingState) -> bool:
+    if not job.finishing or not state.epoch:
+        return False
+    run.log(stopped=f"by hand, after epoch {state.epoch}")
+    return True
 
 
 def _score(recipe: Recipe, state: TrainingState, val: list[Sample]) -> float | None:
@@ -183,4 +193,5 @@ def _score(recipe: Recipe, state: TrainingState, val: list[Sample]) -> float | N
 
 
 def _out_of_patience(recipe: Recipe, state: TrainingState) -> bool:
-    return bool(recipe.patience) and state.best_epoch > 0 and state.epoch - state.best_epoch >= recipe.patience
+    waited = state.best_epoch > 0 and state.epoch - state.best_epoch >= recipe.patience
+    return bool(recipe.patience) and waited and state.epoch >= recipe.min_epochs

@@ -10,10 +10,11 @@ from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.core.errors import IncompatibleImageError, RecipeError
 from napari_bioseg.core.image import Image
 from napari_bioseg.corrections.corrected import Corrected, find_corrected, read_corrected
-from napari_bioseg.corrections.project import read_project
+from napari_bioseg.corrections.project import BOXES, read_project
 from napari_bioseg.corrections.project_info import ImageReference
 from napari_bioseg.io import open_image
 from napari_bioseg.io.image_boxes import read_image_boxes
+from napari_bioseg.training.box_parts import CheckedBoxes, read_checked
 from napari_bioseg.training.recipe import Pair, Recipe
 
 
@@ -51,14 +52,29 @@ def open_pair(recipe: Recipe, pair: Pair) -> tuple[Image, Image]:
     RecipeError
         The planes do not lie in the image, or the pair has no labels.
     """
-    image, label = (open_image(data_root(recipe) / p, axes=pair.axes) for p in (pair.image, truth_name(recipe, pair)))
+    file = truth_name(recipe, pair)
+    image, label = open_one(recipe, pair), open_image(data_root(recipe) / file, axes=pair.axes)
     if image.shape != label.shape:
         problem = f"has shape {image.shape}, its labels {label.shape}"
         raise IncompatibleImageError(pair.image, problem, "Pair each image with labels of the same shape")
+    return image, label
+
+
+def open_one(recipe: Recipe, pair: Pair) -> Image:
+    """Open the image of a pair whose labels are not asked for, lazily.
+
+    Raises
+    ------
+    IncompatibleImageError
+        It is neither YX nor ZYX.
+    RecipeError
+        The planes do not lie in it.
+    """
+    image = open_image(data_root(recipe) / pair.image, axes=pair.axes)
     if len(image.shape) not in (2, 3):
         raise IncompatibleImageError(pair.image, f"has axes {image.axes}", "Training takes YX and ZYX images")
     _check_planes(pair, image)
-    return image, label
+    return image
 
 
 def open_project_pair(recipe: Recipe, pair: Pair) -> tuple[Image, ImageReference, Corrected]:
@@ -92,6 +108,23 @@ def open_project_pair(recipe: Recipe, pair: Pair) -> tuple[Image, ImageReference
     now = {"absolute": str(project.image()), "shape": corrected.labels.shape}
     reference = project.info.image.model_copy(update=now)
     return open_referred(reference), reference, corrected
+
+
+def open_checked_pair(recipe: Recipe, pair: Pair) -> tuple[Image, ImageReference, CheckedBoxes]:
+    """Open the image of a project lazily, and read its boxes as a person left them; nothing is locked.
+
+    Raises
+    ------
+    UnreadableFileError
+        The project, its boxes or its image are gone or damaged.
+    IncompatibleImageError
+        The image has another shape than that in which they were found, or is neither YX nor a stack of such planes.
+    """
+    project = read_project(data_root(recipe) / str(pair.project))
+    checked = read_checked(find_corrected(project, pair.prediction, BOXES))
+    now = {"absolute": str(project.image()), "shape": checked.shape}
+    reference = project.info.image.model_copy(update=now)
+    return open_referred(reference), reference, checked
 
 
 def open_referred(reference: ImageReference) -> Image:

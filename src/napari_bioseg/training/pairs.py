@@ -17,11 +17,11 @@ from napari_bioseg.core.image import Image
 from napari_bioseg.models.card import InputSpec
 from napari_bioseg.models.normalise import apply_normalisation
 from napari_bioseg.models.pixel_size import model_pixels
-from napari_bioseg.tasks import map_labels
-from napari_bioseg.training.open_pairs import open_box_pair, open_pair, truth_name
+from napari_bioseg.tasks import IGNORED, map_labels
+from napari_bioseg.training.open_pairs import open_box_pair, open_one, open_pair, truth_name
 from napari_bioseg.training.recipe import Pair, Recipe, Simulated
 from napari_bioseg.training.sample import Sample
-from napari_bioseg.training.training_set import FrozenPair, open_frozen
+from napari_bioseg.training.training_set import FrozenPair, open_frozen, open_frozen_boxes
 
 
 def load_samples(recipe: Recipe, uses: tuple[str, ...]) -> list[Sample]:
@@ -57,9 +57,18 @@ def _load_pair(recipe: Recipe, pair: Pair) -> Sample:
         return _load_box_pair(recipe, pair)
     if isinstance(pair, FrozenPair):
         return _load_frozen_pair(recipe, pair)
+    if pair.use == "replay":
+        return _load_replayed(recipe, pair)
     image, label = open_pair(recipe, pair)
     grey, target = _stack(image, pair), pair_target(recipe, pair, label)
     return prepare(grey, target, pixel_sizes(image), recipe.input, group=pair.group, use=pair.use)
+
+
+def _load_replayed(recipe: Recipe, pair: Pair) -> Sample:
+    image = open_one(recipe, pair)
+    grey = _stack(image, pair)
+    unknown = np.full(grey.shape, IGNORED, np.int16)
+    return prepare(grey, unknown, pixel_sizes(image), recipe.input, group=pair.group, use=pair.use)
 
 
 def _load_frozen_pair(recipe: Recipe, pair: FrozenPair) -> Sample:
@@ -75,7 +84,7 @@ def _load_frozen_pair(recipe: Recipe, pair: FrozenPair) -> Sample:
 
 
 def _load_box_pair(recipe: Recipe, pair: Pair) -> Sample:
-    image, boxes = open_box_pair(recipe, pair)
+    image, boxes = open_frozen_boxes(pair) if isinstance(pair, FrozenPair) else open_box_pair(recipe, pair)
     grey = _stack(image, pair)
     # Planes of a frame; frames are normalised one by one, as the engine does it.
     depth = {"ZYX": len(grey), "TZYX": len(grey) // image.shape[0]}.get(image.axes, 1)
@@ -157,8 +166,9 @@ def simulate_samples(recipe: Recipe, spec: Simulated) -> list[Sample]:
         if isinstance(truth, Boxes) != (recipe.task == "detection"):
             problem = f"does not make what {recipe.task} models learn from"
             raise RecipeError(f"generator {spec.generator!r}", problem, "Choose another, or change the task")
+        target = np.full(grey.shape, IGNORED, np.int16) if spec.use == "replay" else truth
         # Made at the model's own pixel size, so nothing is resampled.
-        samples.append(prepare(grey, truth, {}, recipe.input, group=spec.group, use=spec.use))
+        samples.append(prepare(grey, target, {}, recipe.input, group=spec.group, use=spec.use))
     return samples
 
 

@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_bioseg.core.errors import UnreadableFileError
-from napari_bioseg.core.files import whole_or_nothing
+from napari_bioseg.core.files import whole_or_nothing, writing
 from napari_bioseg.corrections.corrected import Corrected
-from napari_bioseg.corrections.project_info import writing
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,14 +18,16 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.core.errors import RecipeError, UnreadableFileError
-from napari_bioseg.core.files import whole_or_nothing
+from napari_bioseg.core.files import whole_or_nothing, writing
 from napari_bioseg.core.image import Image
 from napari_bioseg.corrections.corrected import Corrected
 from napari_bioseg.corrections.held_out import Split, Use, read_held_out, split, write_split
-from napari_bioseg.corrections.project_info import ImageReference, writing
+from napari_bioseg.corrections.project_info import ImageReference
 from napari_bioseg.tasks import IGNORED, map_labels
-from napari_bioseg.training.open_pairs import data_root, open_project_pair, open_referred
+from napari_bioseg.training.box_parts import BoxPart, CheckedBoxes, read_box_part, take_box_part, write_box_part
+from napari_bioseg.training.open_pairs import data_root, open_checked_pair, open_project_pair, open_referred
 from napari_bioseg.training.parts import Part, read_part, take_part, write_part
 from napari_bioseg.training.recipe import Pair, Recipe
 
@@ -117,11 +119,13 @@ def check_project(recipe: Recipe, pair: Pair) -> None:
     UnreadableFileError, IncompatibleImageError
         As for `open_project_pair`.
     """
-    _, _, corrected = open_project_pair(recipe, pair)
+    _, corrected = _open(recipe, pair)
     before = read_held_out(data_root(recipe) / str(pair.project))
     found = _checked(pair, corrected, lambda verified: split(before, verified, _use(pair)))
     for planes in (found.train, found.test):
-        _classes(recipe, pair, take_part(corrected, planes))
+        part = _take(corrected, planes)
+        if isinstance(part, Part):
+            _classes(recipe, pair, part)
 
 
 def open_frozen(recipe: Recipe, pair: FrozenPair) -> tuple[Image, npt.NDArray[np.int16], npt.NDArray[np.float32]]:
@@ -158,10 +162,35 @@ def open_frozen(recipe: Recipe, pair: FrozenPair) -> tuple[Image, npt.NDArray[np
     return image, target, weights
 
 
+def open_frozen_boxes(pair: FrozenPair) -> tuple[Image, Boxes]:
+    """Open the planes of a frozen pair lazily, with the boxes in them.
+
+    Raises
+    ------
+    UnreadableFileError, IncompatibleImageError
+        The image is gone or another, or the copy of the boxes is damaged.
+    """
+    part = read_box_part(pair.file, pair.sha256)
+    image = open_referred(pair.reference)
+    if len(image.shape) > 2:
+        image = replace(image, levels=(image.data[part.planes],), level_scales=(), labels=())
+    return image, part.boxes(image.axes)
+
+
+def _open(recipe: Recipe, pair: Pair) -> tuple[ImageReference, Corrected | CheckedBoxes]:
+    opener = open_checked_pair if recipe.task == "detection" else open_project_pair
+    _, reference, corrected = opener(recipe, pair)
+    return reference, corrected
+
+
+def _take(corrected: Corrected | CheckedBoxes, planes: tuple[int, ...]) -> Part | BoxPart:
+    return take_part(corrected, planes) if isinstance(corrected, Corrected) else take_box_part(corrected, planes)
+
+
 def _freeze_pair(recipe: Recipe, pair: Pair, folder: Path, number: int) -> dict[str, Any]:
     """Write the parts of one project, and return its entry in the manifest."""
     project = data_root(recipe) / str(pair.project)
-    _, reference, corrected = open_project_pair(recipe, pair)
+    reference, corrected = _open(recipe, pair)
     found = _checked(pair, corrected, lambda verified: write_split(project, verified, _use(pair)))
     entry: dict[str, Any] = {
         "asked": _asked(pair),
@@ -173,26 +202,25 @@ def _freeze_pair(recipe: Recipe, pair: Pair, folder: Path, number: int) -> dict[
     }
     for name, planes in (("train", found.train), ("held_out", found.test)):
         file = f"{FOLDER}/{number}-{name}.npz"
-        entry[name] = _keep(take_part(corrected, planes), folder, file) if planes else None
+        entry[name] = _keep(_take(corrected, planes), folder, file) if planes else None
     return entry
 
 
-def _keep(part: Part, folder: Path, file: str) -> dict[str, Any]:
-    write_part(part, folder / file)
-    return {
-        "file": file,
-        "planes": part.planes.tolist(),
-        "pixels": int(part.verified.sum()),
-        "changed": int(part.changed.sum()),
-        "sha256": part.sha256,
-    }
+def _keep(part: Part | BoxPart, folder: Path, file: str) -> dict[str, Any]:
+    if isinstance(part, Part):
+        write_part(part, folder / file)
+        counts = {"pixels": int(part.verified.sum()), "changed": int(part.changed.sum())}
+    else:
+        write_box_part(part, folder / file)
+        counts = {"boxes": len(part.plane), "changed": int(part.hand.sum())}
+    return {"file": file, "planes": part.planes.tolist(), **counts, "sha256": part.sha256}
 
 
-def _checked(pair: Pair, corrected: Corrected, decide: Callable[[Sequence[int]], Split]) -> Split:
+def _checked(pair: Pair, corrected: Corrected | CheckedBoxes, decide: Callable[[Sequence[int]], Split]) -> Split:
     planes = [plane[0] if plane else 0 for plane in corrected.verified.planes()]
     if not planes:
         problem = f"nothing of {corrected.saved.id} is verified"
-        raise RecipeError(pair.name, problem, "Press V on a slice whose labels are right")
+        raise RecipeError(pair.name, problem, "Press V on a slice that is right")
     found = decide(planes)
     if pair.use == "test" and not found.test:
         problem = "all that is verified was trained on before, or lies beside it"

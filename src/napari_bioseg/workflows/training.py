@@ -16,17 +16,26 @@ from napari_bioseg.core.image import Image, image_from_array
 from napari_bioseg.core.job import Job
 from napari_bioseg.inference import PredictOptions
 from napari_bioseg.models.card import Card, Score
+from napari_bioseg.models.ensemble import join
 from napari_bioseg.models.model import Model, write_model
 from napari_bioseg.models.network import Network
-from napari_bioseg.models.zoo import load_model
+from napari_bioseg.models.zoo import load_model, pinned
 from napari_bioseg.runs import Run
+from napari_bioseg.runs.run import at_work
 from napari_bioseg.tasks import TASKS, Decision, map_labels
 from napari_bioseg.training.check import check_recipe
-from napari_bioseg.training.loop import fit
+from napari_bioseg.training.members import fit_members
 from napari_bioseg.training.open_pairs import open_box_pair, open_pair, truth_name
 from napari_bioseg.training.pairs import simulate_pairs
 from napari_bioseg.training.recipe import Pair, Recipe, Simulated
-from napari_bioseg.training.training_set import FrozenPair, freeze, frozen, open_frozen, read_manifest
+from napari_bioseg.training.training_set import (
+    FrozenPair,
+    freeze,
+    frozen,
+    open_frozen,
+    open_frozen_boxes,
+    read_manifest,
+)
 from napari_bioseg.workflows.box_evaluation import best_confidence, evaluate_boxes
 from napari_bioseg.workflows.evaluation import evaluate_image, probabilities, take_planes
 from napari_bioseg.workflows.options import EvaluateOptions
@@ -39,9 +48,9 @@ _THRESHOLDS = tuple(round(0.1 * i, 1) for i in range(1, 10))
 def train(recipe: Recipe, folder: Path, *, job: Job | None = None) -> Path:
     """Train by a recipe, score on what was left out, and write the model.
 
-    With `recipe.folds`, each fold is trained without its groups and scored on them, and then the model
-    itself is trained on all of them; else the scores come from the pairs marked ``test``, and from what is held out
-    of projects. Where the training continues from a model, that is scored on the same pixels.
+    With `recipe.folds`, each fold is trained without its groups and scored on them, and then the model itself is
+    trained on all of them, or is the mean of the folds' networks; else the scores come from the pairs marked ``test``,
+    and from what is held out of projects. Where the training continues from a model, that is scored on the same pixels.
 
     Parameters
     ----------
@@ -59,23 +68,39 @@ def train(recipe: Recipe, folder: Path, *, job: Job | None = None) -> Path:
     ------
     RecipeError, UnreadableFileError, IncompatibleImageError
         Something that the recipe names is wrong; told before the training wherever it can be known.
+    UnwritableFileError
+        The folder cannot be written, the disk is full, or another program trains in the run.
     """
     job = job or Job()
     job.stage("Checking the recipe")
+    if recipe.continue_from:
+        # A run that is resumed must not go on from, nor be held to, what was promoted meanwhile.
+        recipe = recipe.model_copy(update={"continue_from": pinned(recipe.continue_from)})
     make_card(recipe)
     asked, recipe = recipe, frozen(recipe, folder)
     check_recipe(recipe)
-    Run(folder).start(asked.to_yaml())
-    recipe = _with_notes(freeze(recipe, folder), folder, job)
+    Run(folder)
+    with at_work(folder):
+        Run(folder).start(asked.to_yaml())
+        return _train(asked, _with_notes(freeze(recipe, folder), folder, job), folder, job)
+
+
+def _train(asked: Recipe, recipe: Recipe, folder: Path, job: Job) -> Path:
+    """Train by a recipe whose projects are frozen in the run; the card tells what was asked for."""
     rows: list[tuple[Pair, Row]] = []
+    trained = []
     for number, fold in enumerate(recipe.folds, start=1):
         part = recipe.without_fold(fold)
-        rows += _test(part, Model(make_card(part), fit(part, Run(folder / f"fold-{number}"), job=job)), job)
-    network = fit(recipe, Run(folder / "final" if recipe.folds else folder), job=job)
+        trained.append(fit_members(part, folder / f"fold-{number}", job))
+        rows += _test(part, Model(make_card(part), trained[-1][1]), job)
+    if recipe.ensemble == "none":
+        trained = [fit_members(recipe, folder / "final" if recipe.folds else folder, job)]
+    architecture, network = join(trained, recipe.output.activation)
     recipe = _with_best_threshold(recipe, network, job)
     tested = _test(recipe, Model(make_card(recipe), network), job)
     _log(Run(folder), [*rows, *tested], [*([None] * len(rows)), *_before(recipe, tested, job)])
     card = make_card(recipe.model_copy(update={"pairs": asked.pairs}), _scores(recipe, [*rows, *tested]))
+    card = card.model_copy(update={"architecture": architecture})
     write_model(folder / recipe.name, card, network, readme(card))
     return folder / recipe.name
 
@@ -132,6 +157,8 @@ def make_card(recipe: Recipe, scores: tuple[Score, ...] = ()) -> Card:
 
 
 def _load(recipe: Recipe, pair: Pair) -> tuple[Image, npt.NDArray[np.int16] | Boxes]:
+    if recipe.task == "detection" and isinstance(pair, FrozenPair):
+        return open_frozen_boxes(pair)
     if recipe.task == "detection":
         image, boxes = open_box_pair(recipe, pair)
         return take_planes(image, pair.planes), boxes
@@ -144,13 +171,22 @@ def _load(recipe: Recipe, pair: Pair) -> tuple[Image, npt.NDArray[np.int16] | Bo
 
 def _test(recipe: Recipe, model: Model, job: Job) -> list[tuple[Pair, Row]]:
     options = EvaluateOptions(model=recipe.name, metrics=recipe.metrics, backend="torch")
-    pairs = [p for p in recipe.pairs if p.use == "test"]
-    rows = [(pair, _score_one(*_load(recipe, pair), model, options, job)) for pair in pairs]
+    return [(pair, _score_one(image, truth, model, options, job)) for pair, image, truth in tested_on(recipe)]
+
+
+def tested_on(recipe: Recipe) -> Iterator[tuple[Pair, Image, npt.NDArray[np.int16] | Boxes]]:
+    """Yield what a recipe tests on, opened: its pairs, and images that are simulated for that.
+
+    Raises
+    ------
+    UnreadableFileError, IncompatibleImageError, RecipeError
+        A pair is not as it should be.
+    """
+    for pair in (p for p in recipe.pairs if p.use == "test"):
+        yield pair, *_load(recipe, pair)
     for spec in (s for s in recipe.simulated if s.use == "test"):
         for i, (image, truth) in enumerate(_simulate(spec)):
-            pair = Pair(image=f"{spec.generator}/{i}", group=spec.group, planes=(0, image.shape[0]))
-            rows.append((pair, _score_one(image, truth, model, options, job)))
-    return rows
+            yield Pair(image=f"{spec.generator}/{i}", group=spec.group, planes=(0, image.shape[0])), image, truth
 
 
 def _simulate(spec: Simulated) -> Iterator[tuple[Image, npt.NDArray[np.int16] | Boxes]]:

@@ -1,0 +1,143 @@
+"""The boxes of checked frames of a project, as a run keeps them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_bioseg.core.boxes import Boxes
+from napari_bioseg.core.errors import UnreadableFileError
+from napari_bioseg.core.files import whole_or_nothing, writing
+from napari_bioseg.corrections.boxes_left import BoxesLeft, boxes_left
+from napari_bioseg.corrections.contents import read_journal
+from napari_bioseg.corrections.project import Saved
+from napari_bioseg.corrections.verified import Verified
+
+_KINDS = {"planes": "<i8", "plane": "<i8", "centre": "<f8", "size": "<f8", "hand": "u1"}
+
+
+@dataclass(frozen=True, eq=False)
+class CheckedBoxes:
+    """Boxes as a person left them.
+
+    Attributes
+    ----------
+    saved : Saved
+        The prediction that was corrected.
+    boxes : Boxes
+        Those that are shown, found or drawn.
+    verified : Verified
+        The frames that were checked.
+    records : int
+        How many the journal held as it was read.
+    """
+
+    saved: Saved
+    boxes: Boxes
+    verified: Verified
+    records: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the image that they were found in."""
+        return self.saved.info.boxes.shape if self.saved.info.boxes is not None else ()
+
+
+@dataclass(frozen=True, eq=False)
+class BoxPart:
+    """Checked frames of a project.
+
+    Attributes
+    ----------
+    planes : ndarray
+        Int64 ``(P,)``, their numbers along the axis before Y and X.
+    plane : ndarray
+        Int64 ``(N,)``, of each box: which of `planes`.
+    centre, size : ndarray
+        Float64 ``(N, 2)``, pixels.
+    hand : ndarray
+        Bool ``(N,)``, whether a person drew or changed it.
+    """
+
+    planes: npt.NDArray[np.int64]
+    plane: npt.NDArray[np.int64]
+    centre: npt.NDArray[np.float64]
+    size: npt.NDArray[np.float64]
+    hand: npt.NDArray[np.bool_]
+
+    @property
+    def sha256(self) -> str:
+        """Checksum of all of it."""
+        digest = hashlib.sha256()
+        for name, kind in _KINDS.items():
+            digest.update(np.ascontiguousarray(getattr(self, name), dtype=kind).data)
+        return digest.hexdigest()
+
+    def boxes(self, axes: str) -> Boxes:
+        """Return the boxes in a stack of these planes alone.
+
+        Parameters
+        ----------
+        axes : str
+            Of the stack: YX, TYX or ZYX.
+        """
+        frame, z = (0, self.plane) if "Z" in axes else (self.plane, 0)
+        return Boxes.of(self.centre, self.size, frame=frame, z=z, hand=self.hand)
+
+
+def read_checked(saved: Saved) -> CheckedBoxes:
+    """Read the boxes of a prediction with all edits; a window may go on correcting meanwhile.
+
+    Raises
+    ------
+    UnreadableFileError
+        The boxes or the journal are damaged.
+    """
+    found, shown = saved.boxes()
+    facts = saved.info.boxes
+    if facts is None:
+        raise UnreadableFileError(str(saved.folder), "holds labels, not boxes", "Choose a prediction of boxes")
+    left, records = BoxesLeft.at_first(facts, shown), 0
+    if saved.journal.is_file():
+        contents = read_journal(saved.journal)
+        boxes_left(saved.journal, contents, left)
+        records = len(contents.records)
+    kept = Boxes.joined([found[left.there & left.shown], left.boxes_by_hand()])
+    return CheckedBoxes(saved, kept, left.verified, records)
+
+
+def take_box_part(checked: CheckedBoxes, planes: tuple[int, ...]) -> BoxPart:
+    """Return the boxes of these planes of an image with no or one axis before Y and X."""
+    number = checked.boxes.z if "Z" in checked.saved.info.axes else checked.boxes.frame
+    kept = checked.boxes[np.isin(number, planes)]
+    place = np.searchsorted(planes, number[np.isin(number, planes)])
+    return BoxPart(np.array(planes, np.int64), place.astype(np.int64), kept.centre, kept.size, kept.hand)
+
+
+def write_box_part(part: BoxPart, path: Path) -> None:
+    """Write a part, whole or not at all; raises `UnwritableFileError` when the disk is full or refuses."""
+    with writing(path), whole_or_nothing(path) as temporary:
+        np.savez_compressed(temporary, **vars(part))
+
+
+def read_box_part(path: Path, sha256: str) -> BoxPart:
+    """Read a part.
+
+    Raises
+    ------
+    UnreadableFileError
+        It is missing, damaged, or does not have this checksum.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            part = BoxPart(**arrays)
+    except (OSError, EOFError, ValueError, TypeError, KeyError, BadZipFile) as error:
+        raise UnreadableFileError(str(path), "is missing or damaged", "Begin a new run") from error
+    if part.sha256 != sha256:
+        raise UnreadableFileError(str(path), "is not what the run began with", "Begin a new run")
+    return part
