@@ -54,6 +54,7 @@ def test_what_cannot_be_read_is_told_beside_the_others(make_project: Any, tmp_pa
     assert "is no project" in found.problems[0]
 
 
+@pytest.mark.gui
 def test_the_projects_of_open_images_are_found_once(make_project: Any) -> None:
     from napari.layers import Image, Labels
 

@@ -11,6 +11,7 @@ import tifffile
 from napari_bioseg import open_image
 from napari_bioseg.models import find_model, load_model, read_card
 from napari_bioseg.models.card import CARD_FILE
+from napari_bioseg.plugin.settings import change_settings
 
 pytestmark = [pytest.mark.ring, pytest.mark.gui]
 
@@ -48,6 +49,8 @@ def test_the_whole_loop(make_napari_viewer_proxy, qtbot, stack, zoo, tmp_path):
     before = _segmented(viewer, qtbot, segment, "tiny2d").copy()
 
     correct = _correct(viewer, qtbot, truth)
+    # An untrained model has nothing that is worth keeping.
+    change_settings(finetune={"keep": 0.0})
     tune = _dock(viewer, "Fine-tune")
     qtbot.waitUntil(lambda: "5 slices verified" in tune.view.plan.text(), timeout=WAIT)
     with qtbot.waitSignal(tune.training.trained, timeout=WAIT) as caught:

@@ -20,6 +20,7 @@ from napari_bioseg.training.distillation import Teacher, find_teacher
 from napari_bioseg.training.loop import fit
 from napari_bioseg.training.pairs import load_samples
 from napari_bioseg.training.recipe import Recipe
+from napari_bioseg.training.validate import validate
 
 MakeRecipe = Callable[..., Recipe]
 MakeProject = Callable[..., Path]
@@ -148,3 +149,33 @@ def test_statistics_of_normalisation_are_kept_as_asked(
     same = [torch.equal(a, b) for (name, a), b in pairs if "running" in name]
     assert same
     assert all(same) if kept else not any(same)
+
+
+def test_the_result_lies_between_the_old_model_and_the_trained_one(
+    make_recipe: MakeRecipe, start: Path, tmp_path: Path
+) -> None:
+    old = load_model(start).network.state_dict()
+    learnt = {"image": "a.tif", "label": "a-label.tif", "axes": "ZYX", "group": "a"}
+    values = {"continue_from": str(start), "epochs": 2, "pairs": [learnt]}
+    trained = fit(make_recipe(**values), Run(tmp_path / "trained")).state_dict()
+    found = fit(make_recipe(**values, old_weights=0.25), Run(tmp_path / "found")).state_dict()
+    for name, value in found.items():
+        if value.is_floating_point():
+            assert torch.allclose(value, 0.75 * trained[name] + 0.25 * old[name], atol=1e-6)
+    assert not torch.equal(found["head.weight"], trained["head.weight"])
+
+
+def test_what_is_scored_in_training_is_what_it_ends_as(make_recipe: MakeRecipe, start: Path, tmp_path: Path) -> None:
+    values = {"continue_from": str(start), "epochs": 3, "steps": 12, "learning_rate": 0.01}
+    recipe, run = make_recipe(**values, old_weights=0.5), Run(tmp_path / "run")
+    network = fit(recipe, run)
+    best, val = max(line["score"] for line in run.metrics()), load_samples(recipe, ("val",))
+    assert best == pytest.approx(validate(recipe, network, val), abs=1e-6)
+    trained = fit(make_recipe(**values), Run(tmp_path / "trained"))
+    assert best != pytest.approx(validate(recipe, trained, val), abs=1e-4)
+
+
+@pytest.mark.parametrize("changes", [{}, {"continue_from": "x", "head": "new"}])
+def test_old_weights_need_a_model_with_its_head(make_recipe: MakeRecipe, changes: dict[str, object]) -> None:
+    with pytest.raises(RecipeError, match="old_weights"):
+        make_recipe(old_weights=0.5, **changes)

@@ -53,7 +53,7 @@ def test_the_recipe_goes_on_from_the_model_as_that_was_trained(project: Path) ->
     assert recipe.losses == card.recipe["losses"]
     assert [(p.project, p.use) for p in recipe.pairs] == [(str(project.resolve()), "auto")]
     assert recipe.corrected_weight == 2
-    assert recipe.distillation == 0.5
+    assert (recipe.distillation, recipe.old_weights) == (0.5, 0.5)
     assert [(s.generator, s.use) for s in recipe.simulated] == [("em_membranes", "replay")]
     assert recipe.metrics[0] == "dice"
     assert recipe.epochs * recipe.steps == 120
@@ -61,7 +61,7 @@ def test_the_recipe_goes_on_from_the_model_as_that_was_trained(project: Path) ->
 
 def test_nothing_is_held_to_the_old_model_when_the_user_says_so(project: Path) -> None:
     recipe = fine_tune_recipe([project], FineTuneOptions(model="membranes-unet2d", keep=0, name="mine"))
-    assert (recipe.name, recipe.held_to_old, recipe.simulated) == ("mine", 0, ())
+    assert (recipe.name, recipe.held_to_old, recipe.old_weights, recipe.simulated) == ("mine", 0, 0, ())
 
 
 def test_without_a_project_it_is_refused() -> None:

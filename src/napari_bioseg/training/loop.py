@@ -26,7 +26,7 @@ from napari_bioseg.training.pairs import load_samples
 from napari_bioseg.training.recipe import Recipe
 from napari_bioseg.training.sample import Sample
 from napari_bioseg.training.schedule import Average, learning_rate, make_optimiser
-from napari_bioseg.training.start import set_learning, take_weights
+from napari_bioseg.training.start import mixed_with_old, set_learning, take_weights
 from napari_bioseg.training.state import TrainingState, load_state, save_state
 from napari_bioseg.training.training_set import freeze
 from napari_bioseg.training.validate import validate
@@ -108,14 +108,15 @@ def fit(recipe: Recipe, run: Run, *, job: Job | None = None) -> Network:
                 state.average.update(network, step)
                 job.step()
             state.epoch += 1
-            score = _score(recipe, state, val)
+            result = mixed_with_old(recipe, state.average.network)
+            score = _score(recipe, result, state.epoch, val)
             improved = state.improves(score)
             state.plateau.look(score if val else -float(np.mean(losses)), state.epoch, recipe.plateau)
             run.log(
                 epoch=state.epoch,
                 loss=float(np.mean(losses)),
                 score=score,
-                held_out=monitor.look(state.average.network, state.epoch),
+                held_out=monitor.look(result, state.epoch),
                 seconds=time.monotonic() - began,
                 memory=memory_used(device.type),
                 device=device.type,
@@ -133,7 +134,7 @@ def chosen_network(recipe: Recipe, folder: Path) -> Network:
     best = folder / "best.pt"
     saved = torch.load(best if best.is_file() else folder / "last.pt", map_location="cpu", weights_only=True)
     network.load_state_dict(saved["average"])
-    return network.eval()
+    return mixed_with_old(recipe, network.eval())
 
 
 def first_network(recipe: Recipe) -> Network:
@@ -187,9 +188,9 @@ def _told_enough(job: Job, run: Run, state: TrainingState) -> bool:
     return True
 
 
-def _score(recipe: Recipe, state: TrainingState, val: list[Sample]) -> float | None:
-    due = state.epoch % recipe.validate_every == 0 or state.epoch == recipe.epochs
-    return validate(recipe, state.average.network, val) if val and due else None
+def _score(recipe: Recipe, network: Network, epoch: int, val: list[Sample]) -> float | None:
+    due = epoch % recipe.validate_every == 0 or epoch == recipe.epochs
+    return validate(recipe, network, val) if val and due else None
 
 
 def _out_of_patience(recipe: Recipe, state: TrainingState) -> bool:

@@ -54,6 +54,12 @@ class Recipe(Options):
         description="With continue_from: weight of the difference from the old model's output where the truth is not "
         "known, against forgetting; none: 0.5 for projects, else 0",
     )
+    old_weights: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="With continue_from: share of the old model's weights in the result, against forgetting",
+    )
     replay_share: float = Field(0.25, ge=0, lt=1, description="Share of patches from what is marked replay")
     patch: tuple[Annotated[int, Field(ge=1)], ...] = Field(
         description="Patch size along the model's axes, pixels; auto: picked from memory"
@@ -117,6 +123,8 @@ class Recipe(Options):
         projects = [p.project for p in self.pairs if p.project]
         if projects and self.folds:
             raise ValueError(f"folds are for image files, {projects[0]} holds out planes of its own: use one of both")
+        if self.old_weights and (not self.continue_from or self.head == "new"):
+            raise ValueError("old_weights needs continue_from, with its head")
         if "replay" in self.uses:
             if self.task != "semantic":
                 raise ValueError(f"replay is not for {self.task} models: mark the images train")

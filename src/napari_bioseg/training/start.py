@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+
 from torch import Tensor, nn
 
 from napari_bioseg.core.errors import RecipeError
 from napari_bioseg.models.model import Model
 from napari_bioseg.models.network import Network
+from napari_bioseg.models.zoo import load_model
 from napari_bioseg.training.recipe import Recipe
 
 
@@ -33,6 +36,26 @@ def take_weights(recipe: Recipe, network: Network, start: Model) -> None:
         problem, fix = f"has another architecture than {recipe.name}", "Give the recipe that of the model's card"
         raise RecipeError(str(recipe.continue_from), problem, f"{fix}, or head: new where only the classes differ")
     network.load_state_dict(weights, strict=recipe.head == "keep")
+
+
+def mixed_with_old(recipe: Recipe, network: Network) -> Network:
+    """Return a network halfway back to the model that it continues from, as far as `recipe.old_weights` says.
+
+    The weights of both are averaged (WiSE-FT: Wortsman et al. 2022, arXiv:2109.01903): along the way between a model
+    and what it was fine-tuned to, much is gained of the new before much is lost of the old.
+
+    Raises
+    ------
+    ModelNotFoundError, BrokenModelError
+        The model is gone.
+    """
+    if not recipe.old_weights:
+        return network
+    old, mixed = load_model(str(recipe.continue_from)).network.state_dict(), copy.deepcopy(network)
+    for name, value in mixed.state_dict().items():
+        if value.is_floating_point():
+            value.lerp_(old[name].to(value), recipe.old_weights)
+    return mixed
 
 
 def set_learning(recipe: Recipe, network: Network, epoch: int) -> None:

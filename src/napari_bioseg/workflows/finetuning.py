@@ -24,6 +24,7 @@ _EPOCH = {"quick": 10, "normal": 15, "thorough": 30}  # steps of one: how often 
 _INHERITED = ("patch", "batch", "losses", "foreground_share", "draw", "augmentation", "weight_decay", "select_on")
 _LEARNING_RATE = {"semantic": 1e-3, "detection": 3e-4}
 _AVERAGING = 0.98
+_DISTILLATION = 0.5
 _WATCHED = {"semantic": "dice", "detection": "f1"}  # after each epoch
 
 
@@ -41,9 +42,9 @@ class FineTuneOptions(Options):
     keep: float = Field(
         0.5,
         ge=0,
-        le=10,
-        description="How firmly the model is held to what it could before: weight of the difference from the old "
-        "model's output where nothing is verified, and on images like those it was made for; 0: not at all",
+        le=0.9,
+        description="How much is kept of what the model could before: share of its old weights in the new model; it is "
+        "also held to its old output where nothing is verified, and on images like those it was made for. 0: neither",
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where it computes")
 
@@ -86,7 +87,8 @@ def fine_tune_recipe(projects: Sequence[Path], options: FineTuneOptions) -> Reci
         "continue_from": str(folder.resolve()),
         "pairs": [{"project": str(p.resolve()), "use": "auto"} for p in projects],
         "corrected_weight": options.corrected_weight,
-        "distillation": options.keep if card.task == "semantic" else 0.0,
+        "distillation": _DISTILLATION if options.keep and card.task == "semantic" else 0.0,
+        "old_weights": options.keep,
         "learning_rate": _LEARNING_RATE[card.task],
         "averaging": _AVERAGING,
         "epochs": _STEPS[options.effort] // steps,
