@@ -140,7 +140,8 @@ def _written(folder: Path) -> int:
 
 
 def _start(folder: Path, log: IO[str]) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "napari_bioseg.workflows.training_worker", str(folder)]
+    # -P: nothing is imported from the folder that the window happens to be in.
+    command = [sys.executable, "-P", "-m", "napari_bioseg.workflows.training_worker", str(folder)]
     return subprocess.Popen(  # noqa: S603 - our own module
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, encoding="utf-8"
     )
