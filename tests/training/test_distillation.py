@@ -124,17 +124,18 @@ def test_projects_are_held_to_the_old_model_unless_told_otherwise(
     make_recipe: MakeRecipe, start: Path, make_project: MakeProject
 ) -> None:
     pairs, label_values = [{"project": make_project("x", [0]).name}], {}
+    old = load_model(start)
     begun = {"pairs": pairs, "label_values": label_values, "continue_from": str(start)}
-    assert find_teacher(make_recipe(**begun), CPU, Job())
-    assert find_teacher(make_recipe(**begun, distillation=0.0), CPU, Job()) is None
-    assert find_teacher(make_recipe(continue_from=str(start)), CPU, Job()) is None
-    assert find_teacher(make_recipe(pairs=pairs, label_values=label_values), CPU, Job()) is None
+    assert find_teacher(make_recipe(**begun), old, CPU, Job())
+    assert find_teacher(make_recipe(**begun, distillation=0.0), old, CPU, Job()) is None
+    assert find_teacher(make_recipe(continue_from=str(start)), old, CPU, Job()) is None
+    assert find_teacher(make_recipe(pairs=pairs, label_values=label_values), None, CPU, Job()) is None
 
 
 def test_other_classes_cannot_be_held_and_it_is_told(make_recipe: MakeRecipe, start: Path) -> None:
     job = Job()
     recipe = make_recipe(continue_from=str(start), distillation=1.0, classes=[{"value": 1, "name": "other"}])
-    assert find_teacher(recipe, CPU, job) is None
+    assert find_teacher(recipe, load_model(start), CPU, job) is None
     assert "other classes" in job.notes[0]
 
 

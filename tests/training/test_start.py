@@ -15,6 +15,7 @@ from napari_bioseg.runs import Run
 from napari_bioseg.training.check import check_recipe
 from napari_bioseg.training.loop import first_network, fit
 from napari_bioseg.training.recipe import Recipe
+from napari_bioseg.training.start import old_model
 
 MakeRecipe = Callable[..., Recipe]
 TWO = {"classes": [{"value": 1, "name": "blob"}, {"value": 2, "name": "other"}], "label_values": {0: 0, 255: 2}}
@@ -33,11 +34,11 @@ def test_a_new_head_is_all_that_is_new(make_recipe: MakeRecipe, start: Path) -> 
     changes = {"continue_from": str(start), "head": "new", **TWO}
     recipe = make_recipe(**changes, architecture=_unet(out_channels=2))
     check_recipe(recipe)
-    assert _differing(first_network(recipe), start) == {"head.weight", "head.bias"}
+    assert _differing(first_network(recipe, old_model(recipe)), start) == {"head.weight", "head.bias"}
     # Also where the shapes are the same.
     same = make_recipe(continue_from=str(start), head="new")
     torch.manual_seed(1)
-    assert _differing(first_network(same), start) == {"head.weight", "head.bias"}
+    assert _differing(first_network(same, old_model(same)), start) == {"head.weight", "head.bias"}
     with pytest.raises(RecipeError, match="Set out_channels to 2"):
         check_recipe(make_recipe(**changes))
 
@@ -54,8 +55,12 @@ def test_a_new_head_is_all_that_is_new(make_recipe: MakeRecipe, start: Path) -> 
 def test_what_cannot_be_taken_over_is_told(
     make_recipe: MakeRecipe, start: Path, changes: dict[str, Any], said: str
 ) -> None:
+    def build() -> None:
+        recipe = make_recipe(**{"continue_from": str(start), **changes})
+        first_network(recipe, old_model(recipe))
+
     with pytest.raises(RecipeError, match=said):
-        first_network(make_recipe(**{"continue_from": str(start), **changes}))
+        build()
 
 
 @pytest.mark.parametrize(
@@ -68,7 +73,7 @@ def test_a_network_without_such_parts_is_told(
     for name in ("encoder_name", "head_name"):
         monkeypatch.setattr(f"napari_bioseg.models.unet.UNet.{name}", "")
     with pytest.raises(RecipeError, match=said):
-        first_network(make_recipe(continue_from=str(start), **changes))
+        first_network(make_recipe(continue_from=str(start), **changes), load_model(start))
 
 
 @pytest.mark.parametrize("task", ["semantic", "detection"])

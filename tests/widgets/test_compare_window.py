@@ -205,6 +205,17 @@ def test_what_was_compared_before_is_shown_and_compared_again(window, qtbot, ope
     close(window, qtbot, dock, panel)
 
 
+def test_a_folder_that_is_no_training_is_told_and_not_chosen(window, qtbot, open_panel, tmp_path):
+    from napari.utils.notifications import notification_manager
+
+    _, panel = open_panel(window)
+    before = panel.view.run.currentText()
+    panel.show_run(tmp_path)
+    assert panel.view.run.currentText() == before
+    assert not panel.running
+    assert "is no run" in notification_manager.records[-1].message
+
+
 def test_a_comparison_can_be_cancelled(window, qtbot, open_panel, run):
     dock, panel = open_panel(window)
     panel.view.run.choose(run)

@@ -291,3 +291,15 @@ def test_a_recipe_that_cannot_learn_from_its_project_makes_no_run(
         train(make_recipe(**_PROJECT), tmp_path / "run")
     assert not (tmp_path / "run").exists()
     assert not (folder / "held_out.yaml").exists()
+
+
+def test_a_held_out_plane_without_a_cell_costs_no_training(
+    make_recipe: MakeRecipe, make_project: Callable[..., Path], tmp_path: Path
+) -> None:
+    truth = np.zeros((6, 32, 32), bool)
+    truth[:3, 8:24, 10:28] = True
+    image = (truth * 120 + np.random.default_rng(0).integers(0, 60, truth.shape)).astype(np.uint8)
+    make_project("stack", image, truth, [0, 1, 5], 7)
+    card = read_card(train(make_recipe(**_PROJECT, metrics=["v_rand", "pixel_accuracy"]), tmp_path / "run"))
+    # V-Rand has nothing to score on plane 5.
+    assert [s.metric for s in card.scores] == ["pixel_accuracy"]

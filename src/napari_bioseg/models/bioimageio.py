@@ -20,7 +20,7 @@ from napari_bioseg.core.files import file_sha256, whole_or_nothing, writing
 from napari_bioseg.models.archive import check_zip_ending
 from napari_bioseg.models.card import README_FILE, Card
 from napari_bioseg.models.model import Model, read_model
-from napari_bioseg.models.normalise import Normalisation, apply_normalisation
+from napari_bioseg.models.normalise import CLIP, Normalisation, apply_normalisation
 from napari_bioseg.models.zoo import find_model
 
 FORMAT = "0.5.6"
@@ -30,7 +30,6 @@ LICENCES = (
 )  # fmt: skip
 """Of SPDX, those that are common among models and data."""
 _LEAST = 64  # pixels along Y and X
-_CLIP = 10.0  # as in `apply_normalisation`
 
 
 def export_bioimageio(name: str | Path, out: Path) -> Path:
@@ -194,7 +193,7 @@ def _preprocessing(how: Normalisation, axes: str) -> list[dict[str, Any]]:
     elif (how.low, how.high) != (0, 1):
         span = how.high - how.low
         steps.append({"id": "scale_linear", "kwargs": {"gain": 1 / span, "offset": -how.low / span}})
-    return [*steps, {"id": "clip", "kwargs": {"min": -_CLIP, "max": _CLIP}}]
+    return [*steps, {"id": "clip", "kwargs": {"min": -CLIP, "max": CLIP}}]
 
 
 def _plain(name: str) -> str:

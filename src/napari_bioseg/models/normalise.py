@@ -14,6 +14,9 @@ from pydantic import Field
 
 from napari_bioseg.core.options import Options
 
+CLIP = 10.0
+"""Largest normalised value."""
+
 
 class Normalisation(Options):
     """Which figures to take, and from what."""
@@ -38,6 +41,6 @@ class Normalisation(Options):
 
 
 def apply_normalisation(values: npt.NDArray[Any], offset: float, gain: float) -> npt.NDArray[np.float32]:
-    """Return ``(values - offset) * gain`` as float32; not-a-number becomes 0, extremes are clipped to ±10."""
+    """Return ``(values - offset) * gain`` as float32; not-a-number becomes 0, extremes are clipped to ±`CLIP`."""
     scaled = (np.asarray(values, dtype=np.float32) - np.float32(offset)) * np.float32(gain)
-    return np.clip(np.nan_to_num(scaled, nan=0.0, posinf=10.0, neginf=-10.0), -10.0, 10.0, out=scaled)
+    return np.clip(np.nan_to_num(scaled, nan=0.0, posinf=CLIP, neginf=-CLIP), -CLIP, CLIP, out=scaled)

@@ -16,9 +16,9 @@ from napari_bioseg.models.card import CARD_FILE
 from napari_bioseg.plugin.training_preview import Preview, read_preview
 from napari_bioseg.runs.run import RECIPE, find_run, is_busy
 from napari_bioseg.training.recipe import Recipe, read_recipe
+from napari_bioseg.workflows.comparison_result import FILE
 from napari_bioseg.workflows.finetuning import list_runs
 
-COMPARISON = "comparison.json"
 _RECENT = 5  # epochs that the pace is told by
 
 
@@ -113,6 +113,6 @@ def read_runs(projects: Iterable[Path]) -> tuple[RunState, ...]:
 def _verdict(run: Path) -> str:
     """Return what the comparison of a run says; empty where it was not compared."""
     try:
-        return str(json.loads((run / COMPARISON).read_text(encoding="utf-8"))["verdict"])
+        return str(json.loads((run / FILE).read_text(encoding="utf-8"))["verdict"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""

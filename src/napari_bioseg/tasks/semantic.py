@@ -40,6 +40,8 @@ SCORES: dict[str, Callable[[Mask, Mask, Mask], float]] = {
 }
 """Of what was found, against the truth, both empty where the third mask says that the truth is not known."""
 
+_OF_CELLS = ("v_rand", "v_info")
+
 
 def map_labels(
     values: npt.NDArray[Any], mapping: Mapping[int, int], classes: int, subject: str = "labels"
@@ -80,6 +82,11 @@ def _check_classes(values: npt.NDArray[Any], allowed: npt.NDArray[np.int_], subj
     if len(wrong):
         problem = f"value {wrong[0]} is no class: they are 1 to {allowed[-1]}, 0 is background and -1 not known"
         raise RecipeError(subject, problem, "Tell by label_values which class each value is, e.g. 255=1")
+
+
+def can_score(metric: str, target: npt.NDArray[np.int16]) -> bool:
+    """Return whether a target holds what a metric needs: a known pixel, and for scores of cells the inside of one."""
+    return bool((target > 0 if metric in _OF_CELLS else target != IGNORED).any())
 
 
 def score_labels(metric: str, labels: npt.NDArray[Any], target: npt.NDArray[np.int16]) -> float:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.core.errors import UnreadableFileError
-from napari_bioseg.core.files import whole_or_nothing, writing
 from napari_bioseg.corrections.boxes_left import BoxesLeft, boxes_left
 from napari_bioseg.corrections.contents import read_journal
 from napari_bioseg.corrections.project import Saved
@@ -114,30 +111,6 @@ def read_checked(saved: Saved) -> CheckedBoxes:
 def take_box_part(checked: CheckedBoxes, planes: tuple[int, ...]) -> BoxPart:
     """Return the boxes of these planes of an image with no or one axis before Y and X."""
     number = checked.boxes.z if "Z" in checked.saved.info.axes else checked.boxes.frame
-    kept = checked.boxes[np.isin(number, planes)]
-    place = np.searchsorted(planes, number[np.isin(number, planes)])
-    return BoxPart(np.array(planes, np.int64), place.astype(np.int64), kept.centre, kept.size, kept.hand)
-
-
-def write_box_part(part: BoxPart, path: Path) -> None:
-    """Write a part, whole or not at all; raises `UnwritableFileError` when the disk is full or refuses."""
-    with writing(path), whole_or_nothing(path) as temporary:
-        np.savez_compressed(temporary, **vars(part))
-
-
-def read_box_part(path: Path, sha256: str) -> BoxPart:
-    """Read a part.
-
-    Raises
-    ------
-    UnreadableFileError
-        It is missing, damaged, or does not have this checksum.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            part = BoxPart(**arrays)
-    except (OSError, EOFError, ValueError, TypeError, KeyError, BadZipFile) as error:
-        raise UnreadableFileError(str(path), "is missing or damaged", "Begin a new run") from error
-    if part.sha256 != sha256:
-        raise UnreadableFileError(str(path), "is not what the run began with", "Begin a new run")
-    return part
+    wanted = np.isin(number, planes)
+    kept, place = checked.boxes[wanted], np.searchsorted(planes, number[wanted]).astype(np.int64)
+    return BoxPart(np.array(planes, np.int64), place, kept.centre, kept.size, kept.hand)

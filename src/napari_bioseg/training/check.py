@@ -15,6 +15,7 @@ from napari_bioseg.training.members import parts
 from napari_bioseg.training.open_pairs import open_box_pair, open_one, open_pair, truth_name
 from napari_bioseg.training.pairs import pair_target, pixel_sizes
 from napari_bioseg.training.recipe import Pair, Recipe
+from napari_bioseg.training.start import old_model
 from napari_bioseg.training.training_set import FrozenPair, check_project, open_frozen, open_frozen_boxes
 
 
@@ -33,8 +34,9 @@ def check_recipe(recipe: Recipe) -> None:
     for part in (*(recipe.without_fold(fold) for fold in recipe.folds), recipe):
         if {"train", "auto"}.isdisjoint(part.uses):
             raise RecipeError(recipe.name, "has no pair for train", "Mark some pairs with this use")
+    old = old_model(recipe)
     for network in parts(recipe):
-        check_network(network, first_network(network))
+        check_network(network, first_network(network, old))
     for pair in recipe.pairs:
         if isinstance(pair, FrozenPair):
             open_frozen_boxes(pair) if recipe.task == "detection" else open_frozen(recipe, pair)

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from napari_bioseg.core.job import Job
+from napari_bioseg.models.model import Model
 from napari_bioseg.models.network import Network
-from napari_bioseg.models.zoo import load_model
 from napari_bioseg.tasks import IGNORED
 from napari_bioseg.training.recipe import Recipe
 
@@ -63,22 +63,14 @@ class Teacher:
         return self._weight * each[where].mean()
 
 
-def find_teacher(recipe: Recipe, device: torch.device, job: Job) -> Teacher | None:
-    """Return the model that a recipe continues from as a teacher; None where nothing is to be held to it.
-
-    Raises
-    ------
-    ModelNotFoundError, BrokenModelError
-        It is gone.
-    """
-    if not recipe.continue_from or not recipe.held_to_old:
+def find_teacher(recipe: Recipe, start: Model | None, device: torch.device, job: Job) -> Teacher | None:
+    """Return the model that a recipe continues from as a teacher; None where nothing is to be held to it."""
+    if start is None or not recipe.held_to_old:
         return None
-    start = load_model(recipe.continue_from)
     if start.card.classes != recipe.classes:
         job.note(f"{recipe.name} has other classes than {start.card.name}: it cannot be held to what that one says")
         return None
-    network = start.network.to(device)
-    return Teacher(network, recipe.held_to_old, recipe.output.activation == "softmax")
+    return Teacher(start.network.to(device), recipe.held_to_old, recipe.output.activation == "softmax")
 
 
 def _cross_entropy(logits: Tensor, p: Tensor) -> Tensor:

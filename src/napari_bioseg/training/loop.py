@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from napari_bioseg.core.errors import RecipeError
 from napari_bioseg.core.job import Job
 from napari_bioseg.models.devices import choose_device, has_bfloat16, memory_used
+from napari_bioseg.models.model import Model
 from napari_bioseg.models.network import Network
 from napari_bioseg.models.registry import build_network
-from napari_bioseg.models.zoo import load_model
 from napari_bioseg.runs import Run
 from napari_bioseg.tasks import TASKS, weighing, weighted_loss
 from napari_bioseg.training.batches import draw_batch
@@ -26,7 +26,7 @@ from napari_bioseg.training.pairs import load_samples
 from napari_bioseg.training.recipe import Recipe
 from napari_bioseg.training.sample import Sample
 from napari_bioseg.training.schedule import Average, learning_rate, make_optimiser
-from napari_bioseg.training.start import mixed_with_old, set_learning, take_weights
+from napari_bioseg.training.start import mixed_with_old, old_model, set_learning, take_weights
 from napari_bioseg.training.state import TrainingState, load_state, save_state
 from napari_bioseg.training.training_set import freeze
 from napari_bioseg.training.validate import validate
@@ -66,11 +66,12 @@ def fit(recipe: Recipe, run: Run, *, job: Job | None = None) -> Network:
     recipe = freeze(recipe, run.folder)
     job.stage("Reading images")
     train, val = _load(recipe)
-    teacher, monitor = find_teacher(recipe, device, job), Monitor(recipe, run.folder)
+    old, monitor = old_model(recipe), Monitor(recipe, run.folder)
+    teacher = find_teacher(recipe, old, device, job)
     task, loss = TASKS.get(recipe.task), weighted_loss(recipe.losses)
 
     torch.manual_seed(recipe.seed)
-    network = first_network(recipe).to(device)
+    network = first_network(recipe, old).to(device)
     network = network.to(  # type: ignore[call-overload]
         memory_format=torch.channels_last if len(recipe.patch) == 2 else torch.channels_last_3d
     )
@@ -100,7 +101,7 @@ def fit(recipe: Recipe, run: Run, *, job: Job | None = None) -> Network:
                 value = task.loss(logits.float(), target, weighing(loss, weight), recipe.output.activation) + held
                 losses.append(float(value.detach()))
                 if not math.isfinite(losses[-1]):
-                    return _last_good(recipe, run, state, job)
+                    return _last_good(recipe, run, state, old, job)
                 optimiser.zero_grad(set_to_none=True)
                 value.backward()  # type: ignore[no-untyped-call]
                 nn.utils.clip_grad_norm_(network.parameters(), _GRADIENT_NORM)
@@ -108,7 +109,7 @@ def fit(recipe: Recipe, run: Run, *, job: Job | None = None) -> Network:
                 state.average.update(network, step)
                 job.step()
             state.epoch += 1
-            result = mixed_with_old(recipe, state.average.network)
+            result = mixed_with_old(recipe, state.average.network, old)
             score = _score(recipe, result, state.epoch, val)
             improved = state.improves(score)
             state.plateau.look(score if val else -float(np.mean(losses)), state.epoch, recipe.plateau)
@@ -125,19 +126,19 @@ def fit(recipe: Recipe, run: Run, *, job: Job | None = None) -> Network:
             if improved:
                 save_state(run.folder / "best.pt", state)
             save_state(run.folder / "last.pt", state)
-    return chosen_network(recipe, run.folder)
+    return chosen_network(recipe, run.folder, old)
 
 
-def chosen_network(recipe: Recipe, folder: Path) -> Network:
-    """Return the averaged weights of ``best.pt``, or of ``last.pt`` when nothing was validated."""
+def chosen_network(recipe: Recipe, folder: Path, old: Model | None) -> Network:
+    """Return the averaged weights of ``best.pt``, or of ``last.pt`` when nothing was validated, mixed with the old."""
     network = build_network(recipe.architecture.name, recipe.architecture.arguments)
     best = folder / "best.pt"
     saved = torch.load(best if best.is_file() else folder / "last.pt", map_location="cpu", weights_only=True)
     network.load_state_dict(saved["average"])
-    return mixed_with_old(recipe, network.eval())
+    return mixed_with_old(recipe, network.eval(), old)
 
 
-def first_network(recipe: Recipe) -> Network:
+def first_network(recipe: Recipe, old: Model | None) -> Network:
     """Return what the training begins with: random weights, or those of the model that the recipe continues from.
 
     Raises
@@ -146,8 +147,8 @@ def first_network(recipe: Recipe) -> Network:
         The architecture does not exist, or is not that of the model to continue from.
     """
     network = build_network(recipe.architecture.name, recipe.architecture.arguments)
-    if recipe.continue_from:
-        take_weights(recipe, network, load_model(recipe.continue_from))
+    if old is not None:
+        take_weights(recipe, network, old)
     return network
 
 
@@ -164,7 +165,7 @@ def _prepare(
     return pool.submit(draw_batch, recipe, samples, step)
 
 
-def _last_good(recipe: Recipe, run: Run, state: TrainingState, job: Job) -> Network:
+def _last_good(recipe: Recipe, run: Run, state: TrainingState, old: Model | None, job: Job) -> Network:
     """Return the weights of the epoch before the loss became no number, and tell so.
 
     Raises
@@ -178,7 +179,7 @@ def _last_good(recipe: Recipe, run: Run, state: TrainingState, job: Job) -> Netw
     words = f"the loss is no number in epoch {state.epoch + 1}: stopped, the weights of epoch {state.epoch} are kept"
     run.log(stopped=words)
     job.note(f"{recipe.name}: {words}. Lower learning_rate")
-    return chosen_network(recipe, run.folder)
+    return chosen_network(recipe, run.folder, old)
 
 
 def _told_enough(job: Job, run: Run, state: TrainingState) -> bool:

@@ -13,6 +13,7 @@ from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.core.files import whole_or_nothing
 from napari_bioseg.models.network import Network
 from napari_bioseg.tasks import IGNORED, TASKS, Decision
+from napari_bioseg.tasks.semantic import can_score
 from napari_bioseg.training.pairs import load_samples
 from napari_bioseg.training.recipe import Recipe
 from napari_bioseg.training.sample import Sample
@@ -47,7 +48,7 @@ class Monitor:
         self._samples = [_small(s, len(recipe.patch)) for s in _load(recipe, held_out or frozen[:1])]
 
     def look(self, network: Network, epoch: int) -> float | None:
-        """Write ``preview.npz``, and return the mean score on the held-out part; None where there is none."""
+        """Write ``preview.npz``, and return the mean score on what of the held-out part can be scored, or None."""
         if not self._samples:
             return None
         maps = [predict_whole(self._recipe, network, s.image) for s in self._samples]
@@ -56,8 +57,12 @@ class Monitor:
             return None
         task, decision = TASKS.get(self._recipe.task), Decision(**self._recipe.output.model_dump())
         metric = self._recipe.metrics[0]
-        pairs = zip(maps, self._samples, strict=True)
-        return float(np.mean([task.score(metric, p, s.target, decision) for p, s in pairs]))
+        scores = [
+            task.score(metric, p, s.target, decision)
+            for p, s in zip(maps, self._samples, strict=True)
+            if isinstance(s.target, Boxes) or can_score(metric, s.target)
+        ]
+        return float(np.mean(scores)) if scores else None
 
     def _write(self, maps: Sequence[npt.NDArray[np.float32]], epoch: int) -> None:
         shown = [(s, z, p) for s, p in zip(self._samples, maps, strict=True) for z in _shown(s)]
@@ -90,10 +95,8 @@ def _small(sample: Sample, dims: int) -> Sample:
     known = _known_planes(sample)
     if isinstance(sample.target, Boxes):
         planes = _spread(known)
-        place = np.searchsorted(planes, sample.target.z)
         kept = sample.target[np.isin(sample.target.z, planes)]
-        kept = replace(kept, z=place[np.isin(sample.target.z, planes)])
-        return replace(sample, image=sample.image[planes], target=kept)
+        return replace(sample, image=sample.image[planes], target=replace(kept, z=np.searchsorted(planes, kept.z)))
     if dims == 3:
         planes = np.arange(max(0, known[0] - _BESIDE), min(len(sample.image), known[-1] + _BESIDE + 1))
     else:

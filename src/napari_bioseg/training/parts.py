@@ -5,14 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_bioseg.core.errors import UnreadableFileError
-from napari_bioseg.core.files import whole_or_nothing, writing
 from napari_bioseg.corrections.corrected import Corrected
 
 
@@ -55,27 +51,3 @@ def take_part(corrected: Corrected, planes: Sequence[int]) -> Part:
         labels[i] = np.where(verified[i], corrected.labels[place], 0)
         changed[i] = verified[i] & corrected.changed(place)
     return Part(np.array(planes, np.int64), labels, verified, changed)
-
-
-def write_part(part: Part, path: Path) -> None:
-    """Write a part, whole or not at all; raises `UnwritableFileError` when the disk is full or refuses."""
-    with writing(path), whole_or_nothing(path) as temporary:
-        np.savez_compressed(temporary, **vars(part))
-
-
-def read_part(path: Path, sha256: str) -> Part:
-    """Read a part.
-
-    Raises
-    ------
-    UnreadableFileError
-        It is missing, damaged, or does not have this checksum.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            part = Part(**arrays)
-    except (OSError, EOFError, ValueError, TypeError, KeyError, BadZipFile) as error:
-        raise UnreadableFileError(str(path), "is missing or damaged", "Begin a new run") from error
-    if part.sha256 != sha256:
-        raise UnreadableFileError(str(path), "is not what the run began with", "Begin a new run")
-    return part

@@ -13,6 +13,17 @@ from napari_bioseg.models.zoo import load_model
 from napari_bioseg.training.recipe import Recipe
 
 
+def old_model(recipe: Recipe) -> Model | None:
+    """Return the model that a recipe continues from; None where it begins with random weights.
+
+    Raises
+    ------
+    ModelNotFoundError, BrokenModelError
+        It is gone.
+    """
+    return load_model(recipe.continue_from) if recipe.continue_from else None
+
+
 def take_weights(recipe: Recipe, network: Network, start: Model) -> None:
     """Give a new network the weights of a model: all of them, or with a new head all but those of the head.
 
@@ -38,20 +49,15 @@ def take_weights(recipe: Recipe, network: Network, start: Model) -> None:
     network.load_state_dict(weights, strict=recipe.head == "keep")
 
 
-def mixed_with_old(recipe: Recipe, network: Network) -> Network:
+def mixed_with_old(recipe: Recipe, network: Network, start: Model | None) -> Network:
     """Return a network halfway back to the model that it continues from, as far as `recipe.old_weights` says.
 
     The weights of both are averaged (WiSE-FT: Wortsman et al. 2022, arXiv:2109.01903): along the way between a model
     and what it was fine-tuned to, much is gained of the new before much is lost of the old.
-
-    Raises
-    ------
-    ModelNotFoundError, BrokenModelError
-        The model is gone.
     """
-    if not recipe.old_weights:
+    if start is None or not recipe.old_weights:
         return network
-    old, mixed = load_model(str(recipe.continue_from)).network.state_dict(), copy.deepcopy(network)
+    old, mixed = start.network.state_dict(), copy.deepcopy(network)
     for name, value in mixed.state_dict().items():
         if value.is_floating_point():
             value.lerp_(old[name].to(value), recipe.old_weights)

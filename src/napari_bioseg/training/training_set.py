@@ -26,9 +26,10 @@ from napari_bioseg.corrections.corrected import Corrected
 from napari_bioseg.corrections.held_out import Split, Use, read_held_out, split, write_split
 from napari_bioseg.corrections.project_info import ImageReference
 from napari_bioseg.tasks import IGNORED, map_labels
-from napari_bioseg.training.box_parts import BoxPart, CheckedBoxes, read_box_part, take_box_part, write_box_part
+from napari_bioseg.training.box_parts import BoxPart, CheckedBoxes, take_box_part
+from napari_bioseg.training.frozen_file import read_frozen, write_frozen
 from napari_bioseg.training.open_pairs import data_root, open_checked_pair, open_project_pair, open_referred
-from napari_bioseg.training.parts import Part, read_part, take_part, write_part
+from napari_bioseg.training.parts import Part, take_part
 from napari_bioseg.training.recipe import Pair, Recipe
 
 MANIFEST, FOLDER = "training_set.json", "training_set"
@@ -148,7 +149,7 @@ def open_frozen(recipe: Recipe, pair: FrozenPair) -> tuple[Image, npt.NDArray[np
     RecipeError
         The labels hold what is no class.
     """
-    part = read_part(pair.file, pair.sha256)
+    part = read_frozen(Part, pair.file, pair.sha256)
     image = open_referred(pair.reference)
     known = _classes(recipe, pair, part)
     weight = np.where(known == IGNORED, 0, np.where(part.changed, recipe.corrected_weight, 1)).astype(np.float32)
@@ -170,7 +171,7 @@ def open_frozen_boxes(pair: FrozenPair) -> tuple[Image, Boxes]:
     UnreadableFileError, IncompatibleImageError
         The image is gone or another, or the copy of the boxes is damaged.
     """
-    part = read_box_part(pair.file, pair.sha256)
+    part = read_frozen(BoxPart, pair.file, pair.sha256)
     image = open_referred(pair.reference)
     if len(image.shape) > 2:
         image = replace(image, levels=(image.data[part.planes],), level_scales=(), labels=())
@@ -207,11 +208,10 @@ def _freeze_pair(recipe: Recipe, pair: Pair, folder: Path, number: int) -> dict[
 
 
 def _keep(part: Part | BoxPart, folder: Path, file: str) -> dict[str, Any]:
+    write_frozen(part, folder / file)
     if isinstance(part, Part):
-        write_part(part, folder / file)
         counts = {"pixels": int(part.verified.sum()), "changed": int(part.changed.sum())}
     else:
-        write_box_part(part, folder / file)
         counts = {"boxes": len(part.plane), "changed": int(part.hand.sum())}
     return {"file": file, "planes": part.planes.tolist(), **counts, "sha256": part.sha256}
 

@@ -18,6 +18,7 @@ from napari_bioseg.plugin.comparison_layers import images_missing
 from napari_bioseg.plugin.layers import LayerData
 from napari_bioseg.plugin.reader import read_layers
 from napari_bioseg.plugin.zoo_entries import zoo_events
+from napari_bioseg.runs import find_run
 from napari_bioseg.widgets.compare_look import CompareLook
 from napari_bioseg.widgets.compare_tables import region_rows, scores_of, unit_rows
 from napari_bioseg.widgets.compare_view import CompareView
@@ -25,6 +26,7 @@ from napari_bioseg.widgets.connections import Connections
 from napari_bioseg.widgets.job_panel import JobPanel
 from napari_bioseg.widgets.open_command import add_layers
 from napari_bioseg.widgets.shortcuts import bind
+from napari_bioseg.widgets.worker import show_problem
 from napari_bioseg.workflows.comparison_result import FILE, Comparison
 
 _ONCE_MORE = "Press Compare to see old and new on the slices."
@@ -67,6 +69,11 @@ class ComparePanel(JobPanel):
     def show_run(self, run: Path) -> None:
         """Show the comparison of a training: that on disk, or a new one where there is none yet."""
         if self.running:
+            return
+        try:
+            find_run(run)
+        except BiosegError as error:
+            show_problem(error)
             return
         self.view.run.choose(run)
         self._show(None)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QSizePolicy, QSlider, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QSlider, QWidget
 
 from napari_bioseg.plugin.comparison_layers import COLORS
 from napari_bioseg.widgets import building
 from napari_bioseg.widgets.paired_plot import PairedPlot
-from napari_bioseg.widgets.progress_row import ProgressRow
+from napari_bioseg.widgets.panel_view import PanelView
 from napari_bioseg.widgets.row_table import RowTable
 from napari_bioseg.widgets.run_choice import RunChoice
 from napari_bioseg.widgets.shortcuts import KEYS
@@ -18,7 +18,7 @@ from napari_bioseg.widgets.shortcuts import KEYS
 NOTHING = "Not compared yet: choose a training and press Compare."
 
 
-class CompareView(QWidget):
+class CompareView(PanelView):
     """All controls from top to bottom, in the order in which they are used; the decision stays in view.
 
     Parameters
@@ -66,8 +66,6 @@ class CompareView(QWidget):
         self.edge.setValue(50)
         self.edge.setAccessibleName("Where the curtain hangs")
         self.edge.setToolTip("Where the curtain hangs: old on its left, new on its right")
-        self.progress = ProgressRow()
-        self.notes = building.notes()
         self.promote_button = building.button(
             "Promote…",
             "Put the new model into your zoo, as the version that its name stands for; the old one stays there",
@@ -77,29 +75,18 @@ class CompareView(QWidget):
         )
         self._assemble()
 
-    def say(self, lines: list[str]) -> None:
-        """Show what the user should know, one line each."""
-        self.notes.setText("\n".join(lines))
-        self.notes.setVisible(bool(lines))
-
     def show_verdict(self, words: str) -> None:
         """Show a verdict, its first sentence in bold."""
         first, dot, rest = words.partition(". ")
         self.verdict.setText(f"<b>{first}{dot.strip()}</b> {rest}" if words else NOTHING)
 
     def _assemble(self) -> None:
-        self.scroll = building.scroll([
+        controls: list[building.Part] = [
             self.verdict,
             building.title("Score"), self.metric, self.plot, self.units,
             building.title("Where they differ"), self.regions,
             building.row(self.legend, self.blink), building.row(self.curtain, self.edge),
-        ])  # fmt: skip
-        # As tall as its dock; napari would fill the rest with empty space otherwise.
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 6, 6, 6)
-        for part in (building.title("Training"), self.run, building.row(self.open_button, self.compare_button)):
-            building.add(layout, part)
-        layout.addWidget(self.scroll, 1)
-        for part in (self.progress, self.notes, building.row(self.keep_button, self.promote_button)):
-            building.add(layout, part)
+        ]  # fmt: skip
+        header = (building.title("Training"), self.run, building.row(self.open_button, self.compare_button))
+        footer = (self.progress, self.notes, building.row(self.keep_button, self.promote_button))
+        self.lay_out(controls, footer, header)

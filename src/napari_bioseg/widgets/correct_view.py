@@ -13,8 +13,6 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QLabel,
     QPushButton,
-    QSizePolicy,
-    QVBoxLayout,
     QWidget,
 )
 from superqt import QCollapsible
@@ -24,7 +22,7 @@ from napari_bioseg.editing.tools import TOOLS
 from napari_bioseg.widgets import building
 from napari_bioseg.widgets.layer_combo import LayerCombo
 from napari_bioseg.widgets.options_form import OptionsForm
-from napari_bioseg.widgets.progress_row import ProgressRow
+from napari_bioseg.widgets.panel_view import PanelView
 from napari_bioseg.widgets.shortcuts import KEYS, NAPARI_KEYS
 from napari_bioseg.widgets.verified_strip import VerifiedStrip
 
@@ -59,7 +57,7 @@ class ToolButtons(QWidget):
             made.setChecked(made.isCheckable() and own == name)
 
 
-class CorrectView(QWidget):
+class CorrectView(PanelView):
     """All controls from top to bottom, in the order in which they are used.
 
     Parameters
@@ -86,16 +84,9 @@ class CorrectView(QWidget):
         self.state = building.notes()
         self._edit_controls()
         self._verify_controls()
-        self.progress = ProgressRow()
-        self.notes = building.notes()
         self.save_button = building.button("Save…", "Save the corrected labels with scale and provenance")
         self.open_button = building.button("Open project…", "Choose a folder whose name ends in .bioseg")
         self._assemble()
-
-    def say(self, lines: list[str]) -> None:
-        """Show what the user should know, one line each."""
-        self.notes.setText("\n".join(lines))
-        self.notes.setVisible(bool(lines))
 
     def _edit_controls(self) -> None:
         self.tools = ToolButtons()
@@ -148,19 +139,13 @@ class CorrectView(QWidget):
             building.title("Where next"), building.row(self.next_button, self.map), self.measure, self.reason,
             keys,
         ]  # fmt: skip
-        self.scroll = building.scroll(controls)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 6, 6, 6)
-        layout.addWidget(self.scroll, 1)
         footer: list[building.Part] = [
             building.row(self.undo_button, self.redo_button),
             self.progress,
             self.notes,
             building.row(self.save_button, self.open_button),
         ]
-        for part in footer:
-            building.add(layout, part)
+        self.lay_out(controls, footer)
 
 
 def shortcut_list() -> QLabel:

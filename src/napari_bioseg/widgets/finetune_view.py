@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_bioseg.core.job import Progress
 from napari_bioseg.widgets import building
 from napari_bioseg.widgets.curves import Curves
 from napari_bioseg.widgets.options_form import OptionsForm
+from napari_bioseg.widgets.panel_view import PanelView
 from napari_bioseg.widgets.preview_strip import PreviewStrip
 from napari_bioseg.widgets.progress_row import ProgressRow
 from napari_bioseg.widgets.project_list import ProjectList
@@ -23,7 +24,7 @@ LONGEST = 34  # of a name on a button, which would make the panel wider
 WORDS = {"name": "New name", "corrected_weight": "Weight of changes", "keep": "Keep what it could"}
 
 
-class FineTuneView(QWidget):
+class FineTuneView(PanelView):
     """All controls from top to bottom, in the order in which they are used.
 
     While a training runs, what it was started with makes room for its curves.
@@ -34,7 +35,7 @@ class FineTuneView(QWidget):
     """
 
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(parent, progress=TrainingRow)
         self._setup_controls()
         self.pace = building.notes()
         self.pace.setToolTip("How far the training is, how long an epoch takes, and what its process uses")
@@ -54,11 +55,6 @@ class FineTuneView(QWidget):
         self._run_controls()
         self._assemble()
         self.show_training(False)
-
-    def say(self, lines: list[str]) -> None:
-        """Show what the user should know, one line each."""
-        self.notes.setText("\n".join(lines))
-        self.notes.setVisible(bool(lines))
 
     def show_training(self, on: bool) -> None:
         """Make room for a training, or for what the next one is started with."""
@@ -113,27 +109,18 @@ class FineTuneView(QWidget):
         ])  # fmt: skip
 
     def _run_controls(self) -> None:
-        self.progress = TrainingRow()
         self.pause_button = building.button("Pause", "Let the training wait; its memory stays in use")
         self.stop_button = building.button(
-            "Stop and keep", "End after this epoch: the best weights so far become the new model, and are scored"
+            "Stop and keep", "End after this epoch: what was learnt by then becomes the new model, and is scored"
         )
         self.cancel_button = building.button("Cancel…", "End the training; asks whether to discard it")
-        self.notes = building.notes()
 
     def _assemble(self) -> None:
-        self.scroll = building.scroll([self.setup, self.past, self.training])
-        # As tall as its dock; napari would fill the rest with empty space otherwise.
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 6, 6, 6)
-        layout.addWidget(self.scroll, 1)
         footer: list[building.Part] = [
             self.start_button, self.resume_button, self.progress,
             building.row(self.pause_button, self.stop_button, self.cancel_button), self.notes,
         ]  # fmt: skip
-        for part in footer:
-            building.add(layout, part)
+        self.lay_out([self.setup, self.past, self.training], footer)
 
 
 class TrainingRow(ProgressRow):

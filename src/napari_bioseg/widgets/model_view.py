@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 from superqt import QCollapsible
 
 from napari_bioseg.inference.options import PredictOptions
@@ -12,7 +12,7 @@ from napari_bioseg.widgets import building
 from napari_bioseg.widgets.image_box import ImageBox
 from napari_bioseg.widgets.model_box import ModelBox
 from napari_bioseg.widgets.options_form import OptionsForm
-from napari_bioseg.widgets.progress_row import ProgressRow
+from napari_bioseg.widgets.panel_view import PanelView
 from napari_bioseg.widgets.where_box import WhereBox
 
 BESIDE_MODEL = ("resample",)
@@ -20,7 +20,7 @@ ELSEWHERE = {"channel", *BESIDE_MODEL}  # the layer combo says the channel
 WORDS = {"resample": "Resample", "workers": "Tiles at once", "tile": "Tile edge", "precision": "Precision"}
 
 
-class ModelView(QWidget):
+class ModelView(PanelView):
     """Image, model, where, engine, progress and notes; `assemble` puts them and the panel's own in their places.
 
     Parameters
@@ -40,27 +40,13 @@ class ModelView(QWidget):
         engine = tuple(n for n in PredictOptions.model_fields if n not in ELSEWHERE)
         self.engine_form = OptionsForm(PredictOptions, engine, WORDS)
         self.resample_form = OptionsForm(PredictOptions, BESIDE_MODEL, WORDS)
-        self.progress = ProgressRow()
-        self.notes = building.notes()
         self.copy_button = building.button(
             "Copy as command", f"Copy the 'bioseg {verb.lower()}' line that does the same without a window"
         )
-
-    def say(self, lines: list[str]) -> None:
-        """Show what the user should know, one line each."""
-        self.notes.setText("\n".join(lines))
-        self.notes.setVisible(bool(lines))
 
     def assemble(self, controls: list[building.Part], footer: list[building.Part]) -> None:
         """Put controls from top to bottom, the engine after them, and below what stays in view."""
         engine = QCollapsible("Engine")
         engine.setToolTip("How the network is run")
         engine.addWidget(self.engine_form)
-        self.scroll = building.scroll([*controls, engine])
-        # As tall as its dock; napari would fill the rest with empty space otherwise.
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 6, 6, 6)
-        layout.addWidget(self.scroll, 1)
-        for part in footer:
-            building.add(layout, part)
+        self.lay_out([*controls, engine], footer)

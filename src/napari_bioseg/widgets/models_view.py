@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QWidget
 
 from napari_bioseg.widgets import building
-from napari_bioseg.widgets.progress_row import ProgressRow
+from napari_bioseg.widgets.panel_view import PanelView
 from napari_bioseg.widgets.row_table import RowTable
 
 WIDTH = 354  # of the tables without a scroll bar
 NO_VERSIONS = "As it was installed. It gets versions when a training of yours is promoted, or a model imported, as {}."
 
 
-class ModelsView(QWidget):
+class ModelsView(PanelView):
     """Models, the versions of the chosen one, its card; files and progress stay in view."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -40,31 +40,18 @@ class ModelsView(QWidget):
             "BioImage.IO…",
             "Save the chosen version as a package that other programs run, e.g. deepImageJ or ilastik",
         )
-        self.progress = ProgressRow()
         self.progress.cancel_button.hide()  # nothing here takes long
-        self.notes = building.notes()
         self._assemble()
 
-    def say(self, lines: list[str]) -> None:
-        """Show what the user should know, one line each."""
-        self.notes.setText("\n".join(lines))
-        self.notes.setVisible(bool(lines))
-
     def _assemble(self) -> None:
-        self.scroll = building.scroll([
+        controls: list[building.Part] = [
             building.title("Models"), self.models,
             building.title("Versions"), self.about, self.versions, self.use_button,
             building.title("Card"), self.card,
-        ])  # fmt: skip
-        self.scroll.setMinimumWidth(WIDTH)
-        # As tall as its dock; napari would fill the rest with empty space otherwise.
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 6, 6, 6)
-        layout.addWidget(self.scroll, 1)
+        ]  # fmt: skip
         files = building.row(self.export_button, self.bioimageio_button, self.import_button)
-        for part in (self.progress, self.notes, files):
-            building.add(layout, part)
+        self.lay_out(controls, (self.progress, self.notes, files))
+        self.scroll.setMinimumWidth(WIDTH)
 
 
 def _words(name: str) -> QLabel:

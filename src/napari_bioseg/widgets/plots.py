@@ -24,6 +24,7 @@ def new_plot(height: int, **options: Any) -> pg.PlotWidget:
     plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
     plot.setMenuEnabled(False)
     plot.hideButtons()
-    # pyqtgraph makes its menu without a parent: it would outlive the plot.
-    plot.getPlotItem().ctrlMenu.setParent(plot)
+    # pyqtgraph makes its menu without a parent: it would outlive the plot. Without its flags it would lie on the plot.
+    menu = plot.getPlotItem().ctrlMenu
+    menu.setParent(plot, menu.windowFlags())
     return plot

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Labels
-from qtpy.QtWidgets import QCheckBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QLabel, QWidget
 
 from napari_bioseg.plugin.vessel_result import COLORS
 from napari_bioseg.widgets import building
 from napari_bioseg.widgets.finding_table import FindingTable
 from napari_bioseg.widgets.layer_combo import LayerCombo
 from napari_bioseg.widgets.options_form import OptionsForm
-from napari_bioseg.widgets.progress_row import ProgressRow
+from napari_bioseg.widgets.panel_view import PanelView
 from napari_bioseg.workflows.vessel_check import VesselOptions, VesselReport
 
 WORDS = {
@@ -26,7 +26,7 @@ WORDS = {
 NOTHING = "Not checked yet: choose labels of vessels and press Check."
 
 
-class VesselsView(QWidget):
+class VesselsView(PanelView):
     """All controls from top to bottom, in the order in which they are used; files and progress stay in view.
 
     Parameters
@@ -55,29 +55,16 @@ class VesselsView(QWidget):
             "Save table…",
             "Save two CSV files: the branches as NAME.csv, and the findings beside it as NAME.findings.csv",
         )
-        self.progress = ProgressRow()
         self.progress.cancel_button.setToolTip("Stop after the step at work; time points that are done are kept")
-        self.notes = building.notes()
         self._assemble()
 
-    def say(self, lines: list[str]) -> None:
-        """Show what the user should know, one line each."""
-        self.notes.setText("\n".join(lines))
-        self.notes.setVisible(bool(lines))
-
     def _assemble(self) -> None:
-        self.scroll = building.scroll([
+        controls: list[building.Part] = [
             building.title("Vessels"), self.combo, self.form, building.row(self.check_button, self.skeleton),
             building.title("Figures"), self.figures,
             building.title("Places to look at"), self.legend, self.table,
-        ])  # fmt: skip
-        # As tall as its dock; napari would fill the rest with empty space otherwise.
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 6, 6, 6)
-        layout.addWidget(self.scroll, 1)
-        for part in (self.progress, self.notes, self.save_button):
-            building.add(layout, part)
+        ]  # fmt: skip
+        self.lay_out(controls, (self.progress, self.notes, self.save_button))
 
 
 def figures_of(report: VesselReport) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -11,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_bioseg.core.boxes import Boxes
-from napari_bioseg.core.errors import Cancelled, IncompatibleImageError, RecipeError
+from napari_bioseg.core.errors import Cancelled, IncompatibleImageError
 from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
 from napari_bioseg.inference import PredictOptions, predict
@@ -19,7 +18,7 @@ from napari_bioseg.models import refusal
 from napari_bioseg.models.model import Model
 from napari_bioseg.postprocess.separate import classify_apart
 from napari_bioseg.tasks import IGNORED
-from napari_bioseg.tasks.semantic import score_labels
+from napari_bioseg.tasks.semantic import can_score, score_labels
 from napari_bioseg.training.recipe import Recipe
 from napari_bioseg.training.training_set import FrozenPair
 from napari_bioseg.workflows.comparison_result import Plane, Region, Shown, Unit
@@ -171,8 +170,4 @@ def _mended(old: npt.NDArray[Any], new: npt.NDArray[Any], truth: npt.NDArray[np.
 
 def _scores(metrics: Sequence[str], labels: npt.NDArray[Any], truth: npt.NDArray[np.int16]) -> dict[str, float]:
     """Return what can be scored: a plane without the inside of a cell has no V-Rand."""
-    scores = {}
-    for metric in metrics:
-        with suppress(RecipeError):
-            scores[metric] = score_labels(metric, labels, truth)
-    return scores
+    return {metric: score_labels(metric, labels, truth) for metric in metrics if can_score(metric, truth)}

@@ -15,9 +15,8 @@ from napari_bioseg.models.card import CARD_FILE, Card, Lineage, check_weights, r
 from napari_bioseg.models.versions import Family
 from napari_bioseg.models.zoo import changing_family, find_family, find_model
 from napari_bioseg.runs.run import RECIPE
+from napari_bioseg.workflows.comparison_result import FILE
 from napari_bioseg.workflows.readme import readme
-
-COMPARISON = "comparison.json"
 
 
 @dataclass(frozen=True)
@@ -198,8 +197,8 @@ def _lineage(card: Card, run: Path, parent: Path | None, comparison: Mapping[str
     from napari_bioseg.training.training_set import MANIFEST  # it loads torch, as `promote` does
 
     data = run / MANIFEST
-    if comparison is None and (run / COMPARISON).is_file():
-        comparison = _read_comparison(run / COMPARISON)
+    if comparison is None and (run / FILE).is_file():
+        comparison = _read_comparison(run / FILE)
     before = read_card(parent) if parent is not None else None
     return Lineage(
         parent=before.name if before else Path(card.recipe.get("continue_from") or "").name,

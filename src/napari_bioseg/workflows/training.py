@@ -23,6 +23,7 @@ from napari_bioseg.models.zoo import load_model, pinned
 from napari_bioseg.runs import Run
 from napari_bioseg.runs.run import at_work
 from napari_bioseg.tasks import TASKS, Decision, map_labels
+from napari_bioseg.tasks.semantic import can_score
 from napari_bioseg.training.check import check_recipe
 from napari_bioseg.training.members import fit_members
 from napari_bioseg.training.open_pairs import open_box_pair, open_pair, truth_name
@@ -199,7 +200,9 @@ def _score_one(
 ) -> Row:
     if isinstance(truth, Boxes):
         return evaluate_boxes(image, truth, model, options, job=job)
-    return evaluate_image(image, truth, model, options, job=job)
+    # A part held out that has nothing to score for one metric must not cost the training.
+    metrics = tuple(metric for metric in options.metrics if can_score(metric, truth))
+    return evaluate_image(image, truth, model, options.model_copy(update={"metrics": metrics}), job=job)
 
 
 def _with_best_threshold(recipe: Recipe, network: Network, job: Job) -> Recipe:
@@ -227,19 +230,21 @@ def _with_threshold(recipe: Recipe, threshold: float) -> Recipe:
 
 
 def _scores(recipe: Recipe, rows: list[tuple[Pair, Row]]) -> tuple[Score, ...]:
-    found = [_score(metric, pair, row) for pair, row in rows for metric in recipe.metrics]
+    found = [_score(metric, pair, row) for pair, row in rows for metric in recipe.metrics if metric in row.scores]
     if len(rows) > 1:
         # The mean comes first: it is what the list of models shows.
-        where = f"mean of {len(rows)} images, " + ("each left out by group" if recipe.folds else "none trained on")
+        how = "each left out by group" if recipe.folds else "none trained on"
+        scored = {metric: [row for _, row in rows if metric in row.scores] for metric in recipe.metrics}
         means = [
             Score(
                 metric=metric,
-                value=mean(row.scores[metric] for _, row in rows),
-                on=where,
-                n=len(rows),
-                baseline=_mean([row.oracle.get(metric) for _, row in rows]),
+                value=mean(row.scores[metric] for row in those),
+                on=f"mean of {len(those)} images, {how}",
+                n=len(those),
+                baseline=_mean([row.oracle.get(metric) for row in those]),
             )
-            for metric in recipe.metrics
+            for metric, those in scored.items()
+            if those
         ]
         found = means + found
     return tuple(found)

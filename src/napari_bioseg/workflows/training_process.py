@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 from napari_bioseg.core.errors import Cancelled, WorkerError
+from napari_bioseg.core.files import writing
 from napari_bioseg.core.job import Job, Progress
 from napari_bioseg.runs import find_run
 from napari_bioseg.runs.run import METRICS
@@ -68,8 +69,10 @@ class TrainingProcess:
             What went wrong there, in one line; or the process was killed.
         Cancelled
             The job was stopped.
+        UnwritableFileError
+            The run cannot be written.
         """
-        with (self.folder / LOG).open("a", encoding="utf-8") as log:
+        with writing(self.folder / LOG), (self.folder / LOG).open("a", encoding="utf-8") as log:
             self._process = process = _start(self.folder, log)
         lines: Lines = queue.SimpleQueue()
         reader = threading.Thread(target=_read, args=(process, lines), daemon=True)

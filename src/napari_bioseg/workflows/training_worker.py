@@ -47,7 +47,8 @@ def main(folder: Path, heard: IO[str], say: Say) -> None:
     except BiosegError as error:
         say(error=[error.subject, error.problem, error.fix])
     except OSError as error:
-        say(error=[str(error.filename or folder), error.strerror or str(error), "Free some space, then resume the run"])
+        fix = "Check free space and permissions, then resume the run"
+        say(error=[str(error.filename or folder), error.strerror or str(error), fix])
     else:
         for note in job.notes:
             say(note=note)
