@@ -48,5 +48,12 @@ def test_the_score_line_names_each_metric_once():
     assert card.score_line == ", ".join(f"{metric} {value:.3f}" for metric, value in means.items())
 
 
+def test_of_several_classes_the_score_line_tells_the_means():
+    card = read_card(MODELS / "em-multiclass-unet2d")
+    assert card.score_line.count(",") == 1
+    each = {score.metric for score in card.scores}
+    assert {c.score_of(metric) for c in card.classes for metric in ("iou", "auprc")} < each
+
+
 def test_all_together_are_small():
     assert sum(path.stat().st_size for path in MODELS.rglob("*.safetensors")) < 40e6

@@ -9,6 +9,7 @@ import torch
 from napari_bioseg.core import RecipeError
 from napari_bioseg.postprocess.threshold import classify
 from napari_bioseg.tasks import IGNORED, TASKS, Decision, check_metrics, map_labels, weighted_loss
+from napari_bioseg.tasks.semantic import can_score
 
 TASK = TASKS.get("semantic")
 
@@ -124,3 +125,29 @@ def test_unknown_metrics_are_known_before_any_work(task: str) -> None:
 def test_an_unknown_metric_is_named() -> None:
     with pytest.raises(RecipeError, match="v_rand"):
         TASK.score("dise", np.zeros((1, 1, 4, 4)), np.zeros((1, 4, 4), np.int16), Decision())
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
+def test_each_class_is_scored_by_itself(activation: str) -> None:
+    target = np.array([[[1, 1, 2, 0, -1]]], dtype=np.int16)
+    p = np.array([[[[0.9, 0.8, 0.1, 0.2, 0.9]]], [[[0.1, 0.1, 0.6, 0.7, 0.9]]]], dtype=np.float16)
+    if activation == "softmax":
+        p = np.concatenate((np.zeros_like(p[:1]), p))
+    assert TASK.score_classes("iou", p, target, Decision(activation)) == {1: 1.0, 2: 0.5}
+    assert TASK.score("iou", p, target, Decision(activation)) == pytest.approx(0.75)
+    # Class 2 comes second among the known pixels, whatever the threshold.
+    assert TASK.score_classes("auprc", p, target, Decision(activation, 0.95)) == {1: 1.0, 2: 0.5}
+    assert TASK.score("auprc", p, target, Decision(activation)) == pytest.approx(0.75)
+
+
+def test_no_ranking_without_a_pixel_of_a_class() -> None:
+    target = np.zeros((1, 2, 2), np.int16)
+    assert not can_score("auprc", target)
+    with pytest.raises(RecipeError, match="auprc"):
+        TASK.score("auprc", np.ones((1, 1, 2, 2)), target, Decision())
+
+
+def test_labels_alone_cannot_be_compared_by_their_ranking() -> None:
+    check_metrics("semantic", ("auprc",))
+    with pytest.raises(RecipeError, match="more than labels"):
+        check_metrics("semantic", ("auprc",), compared=True)

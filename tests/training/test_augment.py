@@ -68,6 +68,21 @@ def test_foreground_is_in_the_middle_when_asked() -> None:
         assert target[8, 8] == 1
 
 
+def test_rare_classes_are_in_the_middle_as_often_as_common_ones() -> None:
+    target = np.zeros((1, 64, 64), np.int16)
+    target[:, 10:54, 10:54] = 1
+    target[0, 30, 30] = 3
+    sample = Sample(target.astype(np.float32), target, "g", "train")
+    middle = []
+    for seed in range(40):
+        generator = torch.Generator().manual_seed(seed)
+        middle.append(int(draw_patch(sample, (16, 16), NONE, True, generator, balanced=True)[1][8, 8]))
+    assert set(middle) == {1, 3}
+    assert 10 < middle.count(3) < 30
+    empty = replace(sample, target=np.zeros_like(target))
+    assert not draw_patch(empty, (16, 16), NONE, True, torch.Generator(), balanced=True)[1].any()
+
+
 @pytest.mark.parametrize("change", ["brightness", "contrast", "gamma", "blur", "noise", "poisson", "haze"])
 def test_each_change_changes_grey_values_only(change: str) -> None:
     sample = Sample(_sample().image / 2 + 0.25, _sample().target, "g", "train")

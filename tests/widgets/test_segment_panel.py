@@ -81,6 +81,27 @@ def test_the_user_s_model_outlives_an_image_that_it_cannot_take(viewer, panel):
     assert combo.currentData() == "tiny3d"
 
 
+@pytest.mark.parametrize(
+    ("size", "proposed"),
+    [
+        ({"Z": 0.05, "Y": 0.004, "X": 0.004}, "membranes-unet2d"),
+        ({"Z": 0.05, "Y": 0.0046, "X": 0.0046}, "em-multiclass-unet2d"),
+        ({"Z": 5.0, "Y": 1.0, "X": 1.0}, "vessels-unet3d"),
+        ({}, "membranes-unet2d"),
+    ],
+)
+def test_the_model_whose_pixels_are_nearest_is_proposed(qtbot, size, proposed):
+    from napari_bioseg.core import image_from_array
+    from napari_bioseg.models import list_models
+    from napari_bioseg.widgets.model_box import ModelBox
+
+    box = ModelBox()
+    qtbot.addWidget(box)
+    box.set_image(image_from_array(np.zeros((2, 8, 8), np.uint8), "ZYX", pixel_size=size))
+    box.set_models(list_models())
+    assert box.combo.currentData() == proposed
+
+
 def test_while_models_are_looked_for_none_is_said_to_be_missing(qtbot):
     from napari_bioseg.widgets.model_box import ModelBox
 

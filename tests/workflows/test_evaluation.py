@@ -10,6 +10,10 @@ import tifffile
 
 from napari_bioseg import evaluate, metrics, segment
 from napari_bioseg.core import Cancelled, IncompatibleImageError, Job, RecipeError, image_from_array
+from napari_bioseg.core.prediction import ClassInfo
+from napari_bioseg.models import read_card
+from napari_bioseg.models.model import write_model
+from napari_bioseg.models.registry import build_network
 from napari_bioseg.workflows.evaluation import take_planes
 from napari_bioseg.workflows.options import EvaluateOptions
 
@@ -129,3 +133,29 @@ def test_planes_are_taken_along_z() -> None:
 def test_the_task_says_what_is_reported_where_nobody_does(pair: tuple[Path, Path]) -> None:
     (row,) = evaluate([pair[0]], [pair[1]], EvaluateOptions(model="tiny2d", axes="ZYX"))
     assert tuple(row.scores) == ("dice", "iou", "pixel_accuracy")
+
+
+def test_of_several_classes_each_has_its_scores_beside_the_mean(pair: tuple[Path, Path], tiny_zoo: Path) -> None:
+    card = read_card(tiny_zoo / "tiny2d")
+    names = ("thing", "other thing", "third")
+    classes = tuple(ClassInfo(value=5 * i, name=name) for i, name in enumerate(names, start=1))
+    spec = card.architecture.model_copy(update={"arguments": {**card.architecture.arguments, "out_channels": 3}})
+    network = build_network(spec.name, spec.arguments).eval()
+    write_model(
+        tiny_zoo / "three",
+        card.model_copy(update={"name": "three", "classes": classes, "architecture": spec}),
+        network,
+        "",
+    )
+    truth = (tifffile.imread(pair[1]) > 0).astype(np.uint8)
+    truth[:, 20:] *= 2
+    tifffile.imwrite(pair[1], truth, photometric="minisblack")
+    options = EvaluateOptions(model="three", axes="ZYX", metrics=("iou", "auprc"), threshold=0.0)
+    (row,) = evaluate([pair[0]], [pair[1]], options)
+    # No score of the third class, which the truth lacks, and none of a grey value, which can tell but one.
+    assert list(row.scores) == ["iou", "auprc", "iou_thing", "iou_other_thing", "auprc_thing", "auprc_other_thing"]
+    assert row.oracle == {}
+    labels = segment(image_from_array(tifffile.imread(pair[0]), "ZYX"), model="three", threshold=0.0).labels[:]
+    assert row.scores["iou_other_thing"] == pytest.approx(metrics.iou(labels == 10, truth == 2))
+    for name in ("iou", "auprc"):
+        assert row.scores[name] == pytest.approx((row.scores[f"{name}_thing"] + row.scores[f"{name}_other_thing"]) / 2)

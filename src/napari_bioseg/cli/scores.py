@@ -20,10 +20,11 @@ def scores_of(rows: Sequence[Row]) -> dict[str, Any]:
 
 def score_table(rows: Sequence[Row]) -> str:
     """Return the scores, below them those of the best grey-value threshold, and intervals where there are any."""
-    names = tuple(rows[0].scores)
+    # A class that an image lacks has no score there.
+    names = tuple(dict.fromkeys(name for row in rows for name in row.scores))
     lines: list[tuple[str, ...]] = []
     for row in rows:
-        lines.append((row.image, "model", *(f"{row.scores[m]:.4f}" for m in names)))
+        lines.append((row.image, "model", *(f"{row.scores[m]:.4f}" if m in row.scores else "" for m in names)))
         if row.oracle:
             oracle = (f"{row.oracle[m]:.4f}" if m in row.oracle else "" for m in names)
             lines.append((row.image, "oracle threshold", *oracle))

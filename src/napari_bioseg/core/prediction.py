@@ -19,6 +19,10 @@ class ClassInfo(Options):
     name: str
     color: str = "#e69f00"
 
+    def score_of(self, metric: str) -> str:
+        """Return what the score of this class alone is called, as ``iou_cell_interior``."""
+        return f"{metric}_{self.name.replace(' ', '_')}"
+
 
 @dataclass(frozen=True)
 class Prediction:

@@ -3,11 +3,13 @@
 from napari_bioseg.metrics.membranes import MembraneScores, membrane_scores, thin_borders
 from napari_bioseg.metrics.overlap import dice, iou, oracle_threshold_dice, pixel_accuracy
 from napari_bioseg.metrics.partition import PartitionScores, information_scores, rand_scores
+from napari_bioseg.metrics.ranking import auprc
 from napari_bioseg.metrics.topology import cldice
 
 __all__ = [
     "MembraneScores",
     "PartitionScores",
+    "auprc",
     "cldice",
     "dice",
     "information_scores",

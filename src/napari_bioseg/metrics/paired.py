@@ -20,6 +20,7 @@ LEAST = 3
 
 TITLES = {
     "iou": "IoU",
+    "auprc": "AUPRC",
     "dice": "Dice",
     "cldice": "clDice",
     "pixel_accuracy": "pixel accuracy",

@@ -121,4 +121,13 @@ class VesselGraph:
     @property
     def median_radius(self) -> float:
         """Median over the points of all centre lines; 0 without any."""
-        return float(np.median(np.concatenate([b.radii for b in self.branches]))) if self.branches else 0.0
+        return float(np.median(self._radii)) if self.branches else 0.0
+
+    @property
+    def mean_radius(self) -> float:
+        """Mean over the points of all centre lines; 0 without any."""
+        return float(np.mean(self._radii)) if self.branches else 0.0
+
+    @property
+    def _radii(self) -> npt.NDArray[np.float64]:
+        return np.concatenate([branch.radii for branch in self.branches])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from napari_bioseg.models.card import InputSpec
@@ -36,6 +37,15 @@ def model_pixels(spec: InputSpec, sizes: Mapping[str, float | None]) -> tuple[tu
         have = " x ".join(f"{sizes[a]:g}" for a in shared)
         return same, f"pixels of {have} µm are too far from the model's own of {wanted} µm; not resampled"
     return factors, None
+
+
+def pixel_distance(spec: InputSpec, sizes: Mapping[str, float | None]) -> float:
+    """Return how far the pixels of an image are from the model's own: the most along an axis, in factors of 2.
+
+    Infinite where either is not known, or where they are too far apart to be resampled. Parameters: see `model_pixels`.
+    """
+    factors, why_not = model_pixels(spec, sizes)
+    return max(abs(math.log2(f)) for f in factors) if spec.pixel_size and why_not is None else math.inf
 
 
 def _factor(trained: float | None, size: float | None) -> float:

@@ -23,7 +23,10 @@ __all__ = [
     "weighted_loss",
 ]
 
-_METRICS: dict[str, tuple[str, ...]] = {"detection": tuple(detection.SCORES), "semantic": tuple(semantic.SCORES)}
+_METRICS: dict[str, tuple[str, ...]] = {
+    "detection": tuple(detection.SCORES),
+    "semantic": (*semantic.SCORES, *semantic.RANKED),
+}
 _DEFAULTS = {"detection": ("map50", "map", "f1", "count_error"), "semantic": ("dice", "iou", "pixel_accuracy")}
 _LOSSES = {
     "detection": ("centres", "boxes"),
@@ -31,7 +34,7 @@ _LOSSES = {
 }
 
 
-def check_metrics(task: str, names: Iterable[str], *, chosen_by: bool = False) -> None:
+def check_metrics(task: str, names: Iterable[str], *, chosen_by: bool = False, compared: bool = False) -> None:
     """Refuse metrics that a task does not know, before any work; tasks of other packages tell when they score.
 
     Parameters
@@ -40,18 +43,21 @@ def check_metrics(task: str, names: Iterable[str], *, chosen_by: bool = False) -
     names : iterable of str
     chosen_by : bool
         Whether an epoch is chosen by them, so that more must be better.
+    compared : bool
+        Whether models are compared by them, of which nothing but the labels is kept.
 
     Raises
     ------
     RecipeError
         No such metric.
     """
-    known = [name for name in _METRICS.get(task, ()) if not (chosen_by and name in FALLING)]
+    left_out = (FALLING if chosen_by else ()) + (semantic.RANKED if compared else ())
+    known = [name for name in _METRICS.get(task, ()) if name not in left_out]
     wrong = [name for name in names if known and name not in known]
     if wrong:
         problem = f"does not exist for {task} models"
-        if chosen_by and wrong[0] in FALLING:
-            problem = "cannot choose: less of it is better"
+        if wrong[0] in left_out:
+            problem = f"cannot {'choose: less of it is better' if chosen_by else 'compare: it needs more than labels'}"
         raise RecipeError(f"metric {wrong[0]!r}", problem, f"Choose one of: {', '.join(known)}")
 
 

@@ -40,7 +40,10 @@ SCORES: dict[str, Callable[[Mask, Mask, Mask], float]] = {
 }
 """Of what was found, against the truth, both empty where the third mask says that the truth is not known."""
 
-_OF_CELLS = ("v_rand", "v_info")
+RANKED = ("auprc",)
+"""Of the probabilities themselves, not of the labels that come of them."""
+
+_OF_SOMETHING = ("v_rand", "v_info", *RANKED)
 
 
 def map_labels(
@@ -85,8 +88,8 @@ def _check_classes(values: npt.NDArray[Any], allowed: npt.NDArray[np.int_], subj
 
 
 def can_score(metric: str, target: npt.NDArray[np.int16]) -> bool:
-    """Return whether a target holds what a metric needs: a known pixel, and for scores of cells the inside of one."""
-    return bool((target > 0 if metric in _OF_CELLS else target != IGNORED).any())
+    """Return whether a target holds what a metric needs: a known pixel, for some of them one of a class."""
+    return bool((target > 0 if metric in _OF_SOMETHING else target != IGNORED).any())
 
 
 def score_labels(metric: str, labels: npt.NDArray[Any], target: npt.NDArray[np.int16]) -> float:
@@ -99,17 +102,44 @@ def score_labels(metric: str, labels: npt.NDArray[Any], target: npt.NDArray[np.i
     RecipeError
         No such metric, or the target holds nothing that it could score.
     """
+    return _mean(_score_classes(metric, labels, target))
+
+
+def _mean(scores: Mapping[int, float]) -> float:
+    return float(np.mean(list(scores.values())))
+
+
+def _score_classes(metric: str, labels: npt.NDArray[Any], target: npt.NDArray[np.int16]) -> dict[int, float]:
+    """Return the score of each class that the target holds; of class 1 where it holds none. Errors: `score_labels`."""
     if metric not in SCORES:
         raise RecipeError(f"metric {metric!r}", "does not exist", f"Choose one of: {', '.join(SCORES)}")
     known = target != IGNORED
     if not known.any():
         raise RecipeError("labels", "no pixel of them is known", "Give labels with other values than -1")
     present = [int(v) for v in np.unique(target) if v > 0] or [1]
-    return float(np.mean([SCORES[metric]((labels == v) & known, target == v, known) for v in present]))
+    return {v: SCORES[metric]((labels == v) & known, target == v, known) for v in present}
+
+
+def _rank_classes(p: npt.NDArray[Any], target: npt.NDArray[np.int16], activation: str) -> dict[int, float]:
+    """Return the AUPRC of each class that the target holds, each by its own probability.
+
+    Where there is none, since the model is an older one with fewer classes, by chance.
+    """
+    present = [int(v) for v in np.unique(target) if v > 0]
+    if not present:
+        raise RecipeError("auprc", "the labels hold no pixel of a class", "Choose other metrics")
+    channels, known = p[1 if activation == "softmax" else 0 :], target != IGNORED
+    nothing = np.zeros(target.shape, np.float16)
+    each = {v: channels[v - 1] if v <= len(channels) else nothing for v in present}
+    return {v: metrics.auprc(found[known], target[known] == v) for v, found in each.items()}
 
 
 class SemanticTask:
-    """One class a channel (sigmoid), or classes that exclude each other (softmax, channel 0 is background)."""
+    """One class a channel (sigmoid), or classes that exclude each other (softmax, channel 0 is background).
+
+    Sigmoids say of each class by itself how likely it is, so that classes may overlap. The truth has one class a pixel,
+    and so have the labels: of several classes above the threshold, the likeliest.
+    """
 
     def channels(self, classes: tuple[int, ...], activation: str) -> int:
         """Return how many channels the network must give."""
@@ -129,15 +159,31 @@ class SemanticTask:
     ) -> float:
         """Return one figure for ``(K, *space)`` probabilities against ``(*space)`` targets; higher is better.
 
-        What is scored are the labels that users get, as `score_labels` does it.
+        With several classes it is the mean of `score_classes`.
 
         Raises
         ------
         RecipeError
             As for `score_labels`.
         """
+        return _mean(self.score_classes(metric, probabilities, target, decision))
+
+    def score_classes(
+        self, metric: str, probabilities: npt.NDArray[Any], target: npt.NDArray[np.int16], decision: Decision
+    ) -> dict[int, float]:
+        """Return the figure of each class that the target holds, by its number from 1; higher is better.
+
+        What is scored are the labels that users get, but of `RANKED` metrics the probabilities.
+
+        Raises
+        ------
+        RecipeError
+            As for `score_labels`.
+        """
+        if metric in RANKED:
+            return _rank_classes(probabilities, target, decision.activation)
         labels = classify_apart(probabilities, decision.threshold, decision.separate, decision.activation)
-        return score_labels(metric, labels, target)
+        return _score_classes(metric, labels, target)
 
 
 TASKS.register("semantic")(SemanticTask())

@@ -24,7 +24,13 @@ _HAZE_CELLS = 4
 
 
 def draw_patch(
-    sample: Sample, patch: tuple[int, ...], options: Augmentation, foreground: bool, generator: torch.Generator
+    sample: Sample,
+    patch: tuple[int, ...],
+    options: Augmentation,
+    foreground: bool,
+    generator: torch.Generator,
+    *,
+    balanced: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Cut one augmented patch; from a sample with weights, around a pixel that counts.
 
@@ -37,6 +43,8 @@ def draw_patch(
     foreground : bool
         Whether the patch is centred on a pixel of a foreground class, if one is found soon.
     generator : torch.Generator
+    balanced : bool
+        Whether that pixel is of each class that the sample has equally often, instead of any of them alike.
 
     Returns
     -------
@@ -48,7 +56,7 @@ def draw_patch(
         Float32 ``(*patch)``, how much each pixel counts: 1 everywhere for a sample without weights.
     """
     size = (1, *patch)[-3:]
-    centre = _inside(_centre(sample, foreground, generator), size, sample.labels.shape)
+    centre = _inside(_centre(sample, foreground, balanced, generator), size, sample.labels.shape)
     reach = math.ceil(_MARGIN * max(size[1:]) / 2 * (1 + options.zoom)) + math.ceil(options.elastic)
     window = _window(sample, centre, size[0], reach)
     image, truth = _bend(*window, size, options, generator)
@@ -68,7 +76,11 @@ def _integer(generator: torch.Generator, bound: int) -> int:
     return int(torch.randint(max(bound, 1), (), generator=generator))
 
 
-def _centre(sample: Sample, foreground: bool, generator: torch.Generator) -> tuple[int, ...]:
+def _centre(sample: Sample, foreground: bool, balanced: bool, generator: torch.Generator) -> tuple[int, ...]:
+    if foreground and balanced and sample.class_places:
+        places = sample.class_places[_integer(generator, len(sample.class_places))]
+        place = np.unravel_index(places[_integer(generator, len(places))], sample.labels.shape)
+        return tuple(int(p) for p in place)
     for _ in range(50 if foreground else 1):
         # Trying at random finds foreground without a list of all its pixels.
         if sample.weight is None:

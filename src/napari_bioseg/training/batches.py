@@ -29,7 +29,7 @@ def draw_batch(recipe: Recipe, samples: list[Sample], step: int) -> tuple[Tensor
         if isinstance(sample.target, Boxes):
             patches.append((*draw_box_patch(*wanted), torch.ones(recipe.patch)))
         else:
-            patches.append(draw_patch(*wanted))
+            patches.append(draw_patch(*wanted, balanced=recipe.foreground_draw == "classes"))
     images, targets, weights = zip(*patches, strict=True)
     return torch.stack(images), torch.stack(targets), torch.stack(weights)
 

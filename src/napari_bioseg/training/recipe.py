@@ -69,6 +69,10 @@ class Recipe(Options):
         "images", description="Patches are shared out equally among images, or by their number of planes"
     )
     foreground_share: float = Field(0.5, ge=0, le=1, description="Share of patches centred on foreground")
+    foreground_draw: Literal["pixels", "classes"] = Field(
+        "pixels",
+        description="These are centred on any pixel of a class alike, or on each class equally often: rare ones",
+    )
     augmentation: Augmentation = Augmentation()
     losses: dict[str, float] = Field(
         default_factory=lambda: {"dice_ce": 1.0}, min_length=1, description="Weight of each loss"

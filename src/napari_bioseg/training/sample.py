@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from napari_bioseg.core.boxes import Boxes
 
+_PLACES = 100_000  # of a class: enough to draw from, few enough to hold
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -63,3 +65,9 @@ class Sample:
         before = int(self._known_before[row - 1]) if row else 0
         z, y = divmod(row, self.labels.shape[1])
         return z, y, int(np.flatnonzero(self.labels[z, y] >= 0)[number - before])
+
+    @cached_property
+    def class_places(self) -> list[npt.NDArray[np.int64]]:
+        """Numbers, in C order, of the pixels of each class above 0 that is there; of many pixels every so manyth."""
+        places = (np.flatnonzero(self.labels == value) for value in np.unique(self.labels) if value > 0)
+        return [found[:: len(found) // _PLACES + 1].copy() for found in places]

@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
 
 from napari_bioseg.core.image import Image
 from napari_bioseg.models import Card, refusal
+from napari_bioseg.models.pixel_size import pixel_distance
 from napari_bioseg.plugin.facts import describe_card, describe_card_briefly, describe_resampling
 
 
@@ -96,9 +97,16 @@ class ModelBox(QWidget):
         self._chosen()
 
     def _choose(self) -> None:
-        usable = [c.name for c in self._cards if self._refusal(c) is None]
-        name = self._preferred if self._preferred in usable else next(iter(usable), None)
+        usable = {c.name: c for c in self._cards if self._refusal(c) is None}
+        nearest = min(usable, key=lambda name: self._strangeness(usable[name]), default=None)
+        name = self._preferred if self._preferred in usable else nearest
         self.combo.setCurrentIndex(self.combo.findData(name) if name else min(0, len(self._cards) - 1))
+
+    def _strangeness(self, card: Card) -> tuple[float, int]:
+        """Return what is least for the model to propose: how far its pixels are from the image's, then its classes."""
+        image = self._image
+        sizes = {} if image is None else dict(zip(image.spatial_axes, image.pixel_size(), strict=True))
+        return pixel_distance(card.input, sizes), len(card.classes)
 
     def _picked(self) -> None:
         # By the user's hand: this choice outlives an image that the model cannot take.

@@ -78,7 +78,7 @@ def compare(
         raise RecipeError("--images/--labels", problem, "Give as many of each")
     models = load_pair(old, new)
     metrics = options.metrics or default_metrics(models.old.card.task)
-    check_metrics(models.old.card.task, metrics)
+    check_metrics(models.old.card.task, metrics, compared=True)
     cases = [_open(image, label, models.old, options) for image, label in zip(images, labels, strict=True)]
     if len({case.name for case in cases}) < len(cases):
         cases = [replace(case, name=case.group) for case in cases]

@@ -13,13 +13,14 @@ from napari_bioseg import metrics
 from napari_bioseg.core.errors import Cancelled, IncompatibleImageError, RecipeError
 from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
+from napari_bioseg.core.prediction import ClassInfo
 from napari_bioseg.inference import PredictOptions, predict
 from napari_bioseg.inference.source import grey_values
 from napari_bioseg.io import open_image
 from napari_bioseg.models import load_model, refusal
 from napari_bioseg.models.model import Model
 from napari_bioseg.tasks import IGNORED, TASKS, Decision, check_metrics, default_metrics, map_labels
-from napari_bioseg.tasks.semantic import SCORES
+from napari_bioseg.tasks.semantic import SCORES, SemanticTask
 from napari_bioseg.workflows.box_evaluation import evaluate_detector
 from napari_bioseg.workflows.options import EvaluateOptions
 from napari_bioseg.workflows.region import crop
@@ -89,15 +90,36 @@ def check_shapes(image: Image, label: Image) -> None:
 def evaluate_image(
     image: Image, target: npt.NDArray[np.int16], model: Model, options: EvaluateOptions, *, job: Job | None = None
 ) -> Row:
-    """Score a model on one image; `target` holds classes on the grid of the prediction, -1 where not known."""
+    """Score a model on one image; `target` holds classes on the grid of the prediction, -1 where not known.
+
+    With several classes each that the target holds is also scored by itself, as ``iou_membrane``, and no threshold of
+    the grey value is set beside them: it could find one class at most.
+    """
     p = probabilities(image, model, options, job=job)
     own = model.card.output.model_dump()
     given = {name: value for name in ("threshold", "separate") if (value := getattr(options, name)) is not None}
     decision = Decision(**{**own, **given})
-    task = TASKS.get(model.card.task)
+    task, classes = TASKS.get(model.card.task), model.card.classes
+    if len(classes) > 1 and isinstance(task, SemanticTask):
+        return Row(image.name, _by_class(task, classes, p, target, decision, options.metrics), {})
     scores = {name: task.score(name, p, target, decision) for name in options.metrics}
     grey = np.asarray(grey_values(image, options.channel)[0])
     return Row(image.name, scores, _oracle(grey, target, options.metrics))
+
+
+def _by_class(
+    task: SemanticTask,
+    classes: Sequence[ClassInfo],
+    p: npt.NDArray[Any],
+    target: npt.NDArray[np.int16],
+    decision: Decision,
+    names: Sequence[str],
+) -> dict[str, float]:
+    """Return the mean of each metric, and after all of these its figure for each class."""
+    each = {name: task.score_classes(name, p, target, decision) for name in names}
+    means = {name: float(np.mean(list(scores.values()))) for name, scores in each.items()}
+    single = {classes[v - 1].score_of(name): score for name, scores in each.items() for v, score in scores.items()}
+    return means | single
 
 
 def probabilities(image: Image, model: Model, options: PredictOptions, *, job: Job | None) -> npt.NDArray[np.float16]:
