@@ -42,7 +42,8 @@ def test_a_network_that_gives_not_a_number_gives_nothing(make_model: Any) -> Non
 
 def test_a_network_stops_between_its_layers(make_model: Any) -> None:
     job = Job()
-    engine = TorchEngine(make_model().network, "cpu", "sigmoid", check=job.check)
+    engine = TorchEngine(make_model().network, "cpu", "sigmoid")
+    engine.watch(job.check)
     tile, crop = np.zeros((8, 8), np.float32), [Span(0, 8)] * 2
     engine(tile, crop)
     job.cancel()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,11 @@ CLASSES = {1: ("cell", (255, 0, 0, 255)), 2: ("vessel", (0, 255, 0, 255))}
 
 
 @pytest.fixture(params=["YX", "CZYX", "TRYX"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    axes: str = request.param
+def axes(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def make_store(tmp_path: Path, axes: str, version: str) -> Path:
     shape = {"YX": (600, 300), "CZYX": (2, 5, 600, 300), "TRYX": (2, 3, 600, 300)}[axes]
     pixels = np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
     image = image_from_array(pixels, axes, pixel_size={"Z": 2.0, "Y": 0.5, "X": 0.25})
@@ -31,28 +36,37 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         CLASSES,
     )
     path = tmp_path / "a.ome.zarr"
-    write_ome_zarr(path, image, {"classes": labels}, provenance={"model": "m"})
-    add_labels(
-        path,
-        "instances",
-        LabelsToWrite(labels.array, labels.axes, labels.scale, labels.units, labels.translate),
-        provenance={},
-    )
+    instances = replace(labels, classes={})
+    if version == "0.5":
+        write_ome_zarr(path, image, {"classes": labels}, provenance={"model": "m"})
+        add_labels(path, "instances", instances, provenance={})
+    else:
+        both = {"classes": labels, "instances": instances}
+        write_ome_zarr(path, image, both, provenance={"model": "m"}, version=version)
     return path
 
 
-def test_ome_zarr_models_validates_image_and_labels(store: Path) -> None:
-    from ome_zarr_models.v05 import Image, ImageLabel, Labels
+@pytest.fixture
+def store(tmp_path: Path, axes: str) -> Path:
+    return make_store(tmp_path, axes, "0.5")
 
-    root = zarr.open_group(store, mode="r")
-    image = Image.from_zarr(root)
+
+@pytest.mark.parametrize("version", ["0.5", "0.4"])
+def test_ome_zarr_models_validates_image_and_labels(tmp_path: Path, axes: str, version: str) -> None:
+    models = importlib.import_module(f"ome_zarr_models.v{version.replace('.', '')}")
+
+    def metadata(model: Any) -> Any:
+        return model.attributes.ome if version == "0.5" else model.attributes
+
+    root = zarr.open_group(make_store(tmp_path, axes, version), mode="r")
+    image = models.Image.from_zarr(root)
     assert image.labels is not None
-    assert image.labels.attributes.ome.labels == ["classes", "instances"]
-    Labels.from_zarr(root["labels"])
+    assert metadata(image.labels).labels == ["classes", "instances"]
+    models.Labels.from_zarr(root["labels"])
     colors = {}
     for name in ("classes", "instances"):
-        label: Any = ImageLabel.from_zarr(root["labels"][name])
-        colors[name] = [color.label_value for color in label.attributes.ome.image_label.colors]
+        label = models.ImageLabel.from_zarr(root["labels"][name])
+        colors[name] = [color.label_value for color in metadata(label).image_label.colors]
     assert colors == {"classes": [0, 1, 2], "instances": []}
 
 

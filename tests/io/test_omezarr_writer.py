@@ -35,10 +35,11 @@ def some_labels(shape: tuple[int, ...] = (40, 300, 270), classes: Any = None) ->
     return LabelsToWrite(values, "ZYX", (2.0, 0.5, 0.5), MICRONS, (1.0, 2.0, 3.0), classes or {})
 
 
-def test_everything_comes_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", ["0.5", "0.4"])
+def test_everything_comes_back(tmp_path: Path, version: str) -> None:
     image, labels = an_image(), some_labels(classes=CLASSES)
     path = tmp_path / "Größe µ 1.ome.zarr"
-    write_ome_zarr(path, image, {"cells": labels}, provenance=PROVENANCE)
+    write_ome_zarr(path, image, {"cells": labels}, provenance=PROVENANCE, version=version)
     back = open_image(path)
     assert (back.axes, back.scale, back.units, back.translate) == ("ZYX", image.scale, image.units, image.translate)
     assert (back.name, back.metadata["provenance"]) == ("probe", PROVENANCE)
@@ -65,6 +66,43 @@ def test_levels_are_means_and_modes_and_say_where_they_lie(tmp_path: Path) -> No
     assert transforms[1] == {"type": "translation", "translation": [0.0, 1.25, 2.25]}
     assert root["0"].metadata.dimension_names == ("z", "y", "x")
     assert root["0"].shards is not None
+
+
+def test_the_older_version_holds_the_same_as_its_readers_expect_it(tmp_path: Path) -> None:
+    image, labels = replace(an_image(), channel_names=("DAPI",)), some_labels(classes=CLASSES)
+    for version in ("0.5", "0.4"):
+        path = tmp_path / f"{version}.zarr"
+        write_ome_zarr(path, image, {"cells": labels}, provenance=PROVENANCE, version=version)
+    new, old = (zarr.open_group(tmp_path / f"{v}.zarr", mode="r") for v in ("0.5", "0.4"))
+    for name in ("0", "1", "labels/cells/0", "labels/cells/1"):
+        np.testing.assert_array_equal(old[name][:], new[name][:])
+        assert (old[name].chunks, old[name].shards) == (new[name].chunks, None)
+    assert not list((tmp_path / "0.4.zarr").rglob("zarr.json"))
+    assert (tmp_path / "0.4.zarr" / "0" / "1" / "2" / "2").is_file()
+    top, label = dict(old.attrs), dict(old["labels/cells"].attrs)
+    assert top == {
+        "bioseg": {"provenance": PROVENANCE},
+        "multiscales": [{"version": "0.4", **new.attrs["ome"]["multiscales"][0]}],
+        "omero": new.attrs["ome"]["omero"],
+    }
+    assert dict(old["labels"].attrs) == {"labels": ["cells"]}
+    assert label["multiscales"][0]["version"] == label["image-label"]["version"] == "0.4"
+    assert label["bioseg"] == {"provenance": PROVENANCE}
+
+
+def test_labels_of_the_older_version_refer_to_an_image(tmp_path: Path) -> None:
+    write_ome_zarr(tmp_path / "image.zarr", an_image(), {}, provenance={}, version="0.4")
+    image = open_image(tmp_path / "image.zarr")
+    write_ome_zarr(tmp_path / "r.zarr", image, {"new": some_labels()}, provenance={}, link=True, version="0.4")
+    assert not (tmp_path / "r.zarr" / "0").exists()
+    back = open_image(tmp_path / "r.zarr")
+    assert ([label.name for label in back.labels], back.shape) == (["new"], image.shape)
+
+
+def test_other_versions_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(UnwritableFileError, match=r"a\.zarr: OME-Zarr 0\.3 is not written\. Ask for 0\.5 or 0\.4"):
+        write_ome_zarr(tmp_path / "a.zarr", an_image(), {}, provenance={}, version="0.3")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

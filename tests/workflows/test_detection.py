@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+from pyarrow import parquet
 from typer.testing import CliRunner
 
 from napari_bioseg.core.boxes import Boxes
@@ -22,7 +24,7 @@ from napari_bioseg.models.normalise import Normalisation
 from napari_bioseg.models.registry import build_network
 from napari_bioseg.postprocess.boxes import BoxOptions, BoxSelector
 from napari_bioseg.simulate import emccd_frames
-from napari_bioseg.workflows.detection import detect, fit_thresholds, save_boxes, save_detection
+from napari_bioseg.workflows.detection import detect, fit_thresholds, save_boxes, save_detection, save_detection_tables
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +176,25 @@ def test_wrong_endings_and_cancelled_detections_write_nothing(zoo, frames, tmp_p
     stopped = detect(image, model="tiny", job=job)
     with pytest.raises(Cancelled):
         save_detection(stopped, tmp_path / "a.csv")
-    assert not list(tmp_path.glob("*.csv"))
+    with pytest.raises(Cancelled):
+        save_detection_tables(stopped, tmp_path / "a")
+    assert not [*tmp_path.glob("*.csv"), *tmp_path.glob("*.parquet")]
+
+
+def test_a_batch_gets_the_csv_of_the_command_line_and_the_same_as_parquet(zoo, frames, tmp_path):
+    image = image_from_array(frames[0], "TYX", pixel_size={"Y": 0.1, "X": 0.1})
+    found = detect(image, model="tiny", confidence=0.3)
+    paths = save_detection_tables(found, tmp_path / "a.boxes")
+    assert paths == (tmp_path / "a.boxes.csv", tmp_path / "a.boxes.parquet")
+    save_detection(found, tmp_path / "b.csv")
+    assert paths[0].read_bytes() == (tmp_path / "b.csv").read_bytes()
+    packed = parquet.read_table(paths[1]).to_pydict()
+    with paths[0].open(newline="", encoding="utf-8") as file:
+        assert next(csv.reader(file)) == [*packed]
+    assert len(packed["y"]) == len(found.boxes) > 0
+    assert packed["frame"] == found.boxes.frame.tolist()
+    assert packed["width_um"] == pytest.approx((found.boxes.size[:, 1] * 0.1).tolist())
+    assert set(packed["source"]) == {"model"}
 
 
 def test_progress_says_that_it_detects(zoo, frames):

@@ -6,29 +6,44 @@ import inspect
 import types
 from collections.abc import Callable, Iterable
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import typer
 from pydantic.fields import FieldInfo
 
 from napari_bioseg.core.errors import RecipeError
-from napari_bioseg.core.options import Options
+from napari_bioseg.core.options import Options, read_yaml
 
 T = TypeVar("T", bound=Options)
 
+_RECIPE = inspect.Parameter(
+    "recipe",
+    inspect.Parameter.KEYWORD_ONLY,
+    default=typer.Option(None, "--recipe", help="YAML file with options, as a panel saves it; flags win over it"),
+    annotation=Path | None,
+)
 
-def with_flags(options: type[T]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+
+def with_flags(options: type[T], *, recipe: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Return a decorator that gives a command one flag a field of `options`.
 
-    The command is called with the checked options as ``options=``, besides its own parameters.
+    The command is called with the checked options as ``options=``, besides its own parameters. With `recipe` there is
+    a flag for a YAML file of options, and flags that are given win over it.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         own = inspect.signature(command, eval_str=True)
-        flags = [_flag(name, field) for name, field in options.model_fields.items()]
+        flags = [_flag(name, field, open_=recipe) for name, field in options.model_fields.items()]
+        if recipe:
+            flags.append(_RECIPE)
 
         def wrapper(**given: Any) -> None:
             values = {name: _value(name, field, given.pop(name)) for name, field in options.model_fields.items()}
+            if recipe:
+                path = given.pop(_RECIPE.name)
+                read = read_yaml(path) if path else {}
+                values = {**read, **{name: value for name, value in values.items() if value is not None}}
             command(options=options.checked(values, "options"), **given)
 
         parameters = [p for p in own.parameters.values() if p.name != "options"] + flags
@@ -40,15 +55,25 @@ def with_flags(options: type[T]) -> Callable[[Callable[..., None]], Callable[...
     return decorate
 
 
-def _flag(name: str, field: FieldInfo) -> inspect.Parameter:
+def _flag(name: str, field: FieldInfo, *, open_: bool) -> inspect.Parameter:
+    """Return the parameter of a flag; an open one tells by None that it was not given."""
     annotation = _plain(name, field.annotation)
     default: Any = ... if field.is_required() else field.get_default(call_default_factory=True)
     if isinstance(default, tuple | dict):
         default = [str(v) for v in default]
+    shown: bool | str = default is not None
+    if open_:
+        shown = False if default is None or default is ... else _words(default)
+        default = None
     flag = name.replace("_", "-")
     names = (f"--{flag}/--no-{flag}",) if annotation is bool else (f"--{flag}",)
-    option = typer.Option(default, *names, help=field.description, show_default=default is not None)
+    option = typer.Option(default, *names, help=field.description, show_default=shown)
+    annotation = annotation | None if open_ else annotation
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=option, annotation=annotation)
+
+
+def _words(default: Any) -> str:
+    return ("yes" if default else "no") if isinstance(default, bool) else str(default)
 
 
 def _plain(name: str, annotation: Any) -> Any:

@@ -87,3 +87,13 @@ def file_sha256(path: Path) -> str:
     """Return the sha256 of a file in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def tree_sha256(path: Path) -> str:
+    """Return one sha256 of all that a file, or a folder, holds: contents and relative names, nothing else."""
+    if not path.is_dir():
+        return file_sha256(path)
+    total = hashlib.sha256()
+    for file in sorted(f for f in path.rglob("*") if f.is_file()):
+        total.update(f"{file.relative_to(path).as_posix()} {file_sha256(file)}\n".encode())
+    return total.hexdigest()

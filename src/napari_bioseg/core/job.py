@@ -24,6 +24,8 @@ class Progress:
         What is being done, for the user.
     before : int
         Steps that were done before the stage began, e.g. by a run that is resumed.
+    unit : str
+        What is counted, where that does not go without saying.
     """
 
     done: int
@@ -31,6 +33,7 @@ class Progress:
     elapsed: float
     message: str
     before: int = 0
+    unit: str = ""
 
     @property
     def remaining(self) -> float | None:
@@ -43,7 +46,8 @@ class Progress:
     def __str__(self) -> str:
         left = self.remaining
         tail = "" if left is None else f", {format_duration(left)} left"
-        return f"{self.message} {self.done}/{self.total}{tail}" if self.total else self.message
+        unit = f" {self.unit}" if self.unit else ""
+        return f"{self.message} {self.done}/{self.total}{unit}{tail}" if self.total else self.message
 
 
 class Job:
@@ -63,16 +67,28 @@ class Job:
         self._going.set()
         self._lock = threading.Lock()
         self._done = self._total = self._before = 0
-        self._message = ""
+        self._message = self._unit = ""
         self._began = time.monotonic()
         self.notes: list[str] = []
 
-    def stage(self, message: str, total: int = 0, before: int = 0) -> None:
+    def stage(self, message: str, total: int = 0, before: int = 0, unit: str = "") -> None:
         """Begin a stage of `total` steps, of which some were done before."""
         with self._lock:
             self._done, self._total, self._message, self._before = before, total, message, before
-            self._began = time.monotonic()
+            self._began, self._unit = time.monotonic(), unit
         self._tell()
+
+    def rename(self, message: str) -> None:
+        """Say what is being done now, within the same stage."""
+        with self._lock:
+            self._message = message
+        self._tell()
+
+    def part(self, listener: Callable[[Progress], None] | None = None) -> Job:
+        """Return a job for a part of this one: it is paused and stopped with it, and counts steps of its own."""
+        part = Job(listener)
+        part._stop, part._enough, part._going = self._stop, self._enough, self._going
+        return part
 
     def step(self, n: int = 1) -> None:
         """Count `n` finished steps; waits while the job is paused, raises `Cancelled` when the user has stopped it."""
@@ -86,7 +102,8 @@ class Job:
         """Stand where a job in another process stands, by the clock of that."""
         with self._lock:
             self._done, self._total, self._before = progress.done, progress.total, progress.before
-            self._message, self._began = progress.message, time.monotonic() - progress.elapsed
+            self._message, self._unit = progress.message, progress.unit
+            self._began = time.monotonic() - progress.elapsed
         self._tell()
 
     def note(self, text: str) -> None:
@@ -148,7 +165,7 @@ class Job:
         if self._listener is not None:
             with self._lock:
                 elapsed = time.monotonic() - self._began
-                now = Progress(self._done, self._total, elapsed, self._message, self._before)
+                now = Progress(self._done, self._total, elapsed, self._message, self._before, self._unit)
             self._listener(now)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from typing import Protocol
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from napari_bioseg.inference.devices import return_memory
 from napari_bioseg.inference.tiles import Span
 from napari_bioseg.models.network import Network
 
+_BYTES: WeakKeyDictionary[Network, int] = WeakKeyDictionary()
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
@@ -60,8 +62,7 @@ class TorchEngine:
         ``"sigmoid"`` or ``"softmax"``.
     bfloat16 : bool
         Whether to compute in bfloat16.
-    check : callable, optional
-        Called before every layer; may raise to stop within a tile.
+
     """
 
     name = "torch"
@@ -73,18 +74,23 @@ class TorchEngine:
         activation: str,
         *,
         bfloat16: bool = False,
-        check: Callable[[], None] | None = None,
     ) -> None:
         self.device = device
+        # In a list, so that the layers do not hold the engine, which holds them: its memory goes when it does.
+        self._check: list[Callable[[], None]] = [lambda: None]
         self._activation = activation
         self._dtype = torch.bfloat16 if bfloat16 else torch.float32
         self._network = fused(network).to(device=device, dtype=self._dtype)
         # Twice as fast for 2-D convolutions on the CPU, and no gain in 3-D.
         self._format = torch.channels_last if len(network.stride) == 2 else torch.contiguous_format
         self._network.to(memory_format=self._format)  # type: ignore[call-overload]
-        if check is not None:
-            for layer in leaves(self._network):
-                layer.register_forward_pre_hook(lambda *_: check())
+        check = self._check
+        for layer in leaves(self._network):
+            layer.register_forward_pre_hook(lambda *_: check[0]())
+
+    def watch(self, check: Callable[[], None]) -> None:
+        """Call this before every layer from now on; it may raise to stop within a tile."""
+        self._check[0] = check
 
     @torch.inference_mode()
     def __call__(self, tile: npt.NDArray[np.float32], crop: Sequence[Span]) -> npt.NDArray[np.float32]:
@@ -133,11 +139,13 @@ def leaves(network: nn.Module) -> list[nn.Module]:
 
 
 def bytes_per_pixel(network: Network) -> int:
-    """Return about how much memory one input pixel takes in the network at once, by trying the smallest input.
+    """Return about how much memory one input pixel takes in the network at once, by trying the smallest input, once.
 
     The layer that holds most, input and output together, stands for the moment of greatest need; skip
     connections and the copies that a convolution makes of its own take about twice as much again.
     """
+    if network in _BYTES:
+        return _BYTES[network]
     most = 0
 
     def look(_: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
@@ -150,4 +158,5 @@ def bytes_per_pixel(network: Network) -> int:
     x = torch.zeros(1, 1, *trial.stride)
     with torch.inference_mode():
         trial(x)
-    return max(1, 3 * 4 * most // x.numel())
+    _BYTES[network] = max(1, 3 * 4 * most // x.numel())
+    return _BYTES[network]

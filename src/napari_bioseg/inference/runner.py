@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,7 @@ from napari_bioseg.models.model import Model
 _SMALLEST = 32  # edge of a tile below which halving it saves no memory worth the while
 _LARGE = 2**23  # model pixels from which OpenVINO's seconds of preparation pay
 
+Engines = dict[tuple[Any, ...], Engine]
 Work = Callable[["Runner", Tile], npt.NDArray[np.float16]]
 
 
@@ -39,6 +41,8 @@ class Runner:
         Told of every way that was given.
     work : int
         Model pixels to compute in all.
+    engines : dict, optional
+        Engines that were made for this very model before; what is made here is added.
 
     Raises
     ------
@@ -46,12 +50,16 @@ class Runner:
         The device asked for is not here.
     """
 
-    def __init__(self, model: Model, options: PredictOptions, job: Job, work: int) -> None:
+    def __init__(
+        self, model: Model, options: PredictOptions, job: Job, work: int, engines: Engines | None = None
+    ) -> None:
         self._model, self._options, self._job = model, options, job
+        self._engines: Engines = {} if engines is None else engines
         self.device = choose_device(options.device)
         self.workers = options.workers or 1
         self._threads = max(1, cores() // self.workers)
         self._lock = threading.Lock()
+        self._spent = threading.local()
         self._longest: int | None = None
         self._bfloat16 = options.precision == "bfloat16" and self._bfloat16_allowed()
         self.engine: Engine = self._first_engine(work)
@@ -68,7 +76,15 @@ class Runner:
 
     def run(self, tile: npt.NDArray[np.float32], crop: Sequence[Span]) -> npt.NDArray[np.float32]:
         """Return probabilities of one network input, see `Engine`; waits for its turn."""
-        return self._pool.submit(self._through_engine, tile, crop).result()
+        probabilities, seconds = self._pool.submit(self._timed, tile, crop).result()
+        self._spent.seconds = getattr(self._spent, "seconds", 0.0) + seconds
+        return probabilities
+
+    def take_seconds(self) -> float:
+        """Return how long the network worked for this thread since the last time it asked."""
+        seconds: float = getattr(self._spent, "seconds", 0.0)
+        self._spent.seconds = 0.0
+        return seconds
 
     def compute(self, tile: Tile, work: Work) -> npt.NDArray[np.float16]:
         """Return ``work(self, tile)``, in parts put together where memory does not suffice for the whole.
@@ -115,6 +131,10 @@ class Runner:
                     self._model.card.name, problem, "Close other programs, or choose a smaller model"
                 ) from error
 
+    def _timed(self, tile: npt.NDArray[np.float32], crop: Sequence[Span]) -> tuple[npt.NDArray[np.float32], float]:
+        began = time.perf_counter()
+        return self._through_engine(tile, crop), time.perf_counter() - began
+
     def _through_engine(self, tile: npt.NDArray[np.float32], crop: Sequence[Span]) -> npt.NDArray[np.float32]:
         engine = self.engine
         try:
@@ -131,11 +151,14 @@ class Runner:
             return self._torch(self.device)
         from napari_bioseg.inference.openvino_engine import OpenVinoEngine
 
+        key = ("openvino", self._bfloat16, self._threads, self.workers)
         try:
-            return OpenVinoEngine(
-                self._model.network, self._model.card.output.activation,
-                bfloat16=self._bfloat16, threads=self._threads, streams=self.workers,
-            )  # fmt: skip
+            if key not in self._engines:
+                self._engines[key] = OpenVinoEngine(
+                    self._model.network, self._model.card.output.activation,
+                    bfloat16=self._bfloat16, threads=self._threads, streams=self.workers,
+                )  # fmt: skip
+            return self._engines[key]
         except BiosegError as error:
             self._job.note(f"{error}: went on with torch")
             return self._torch(self.device)
@@ -147,11 +170,15 @@ class Runner:
             work >= _LARGE and importlib.util.find_spec("openvino") is not None
         )
 
-    def _torch(self, device: str) -> TorchEngine:
+    def _torch(self, device: str) -> Engine:
         bfloat16 = self._bfloat16 and has_bfloat16(device)
-        return TorchEngine(
-            self._model.network, device, self._model.card.output.activation, bfloat16=bfloat16, check=self._job.check
-        )
+        key = ("torch", device, bfloat16)
+        engine = self._engines.get(key)
+        if not isinstance(engine, TorchEngine):
+            engine = TorchEngine(self._model.network, device, self._model.card.output.activation, bfloat16=bfloat16)
+            self._engines[key] = engine
+        engine.watch(self._job.check)
+        return engine
 
     def _bfloat16_allowed(self) -> bool:
         if has_bfloat16(self.device):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,19 +11,22 @@ import numpy.typing as npt
 
 import napari_bioseg
 from napari_bioseg.core.arrays import create_array
-from napari_bioseg.core.errors import Cancelled, IncompatibleImageError
+from napari_bioseg.core.errors import IncompatibleImageError
 from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
 from napari_bioseg.core.prediction import Prediction
+from napari_bioseg.inference.checkpoint import Checkpoint
 from napari_bioseg.inference.devices import free_bytes
 from napari_bioseg.inference.engine import bytes_per_pixel
 from napari_bioseg.inference.options import PredictOptions
 from napari_bioseg.inference.plan import Plan, make_plan
 from napari_bioseg.inference.resample import to_image_taps
-from napari_bioseg.inference.runner import Runner
+from napari_bioseg.inference.runner import Engines, Runner
 from napari_bioseg.inference.source import Source, grey_values
+from napari_bioseg.inference.tile_queue import TileQueue, run_tiles
 from napari_bioseg.inference.tiles import Span, Tile
 from napari_bioseg.models import refusal
+from napari_bioseg.models.devices import choose_device
 from napari_bioseg.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ def predict(
     *,
     box: tuple[slice, ...] | None = None,
     store: str | Path | Store | None = None,
+    checkpoint: Checkpoint | None = None,
+    tiles: range | None = None,
+    engines: Engines | None = None,
     job: Job | None = None,
     stage: str = "Predicting",
 ) -> Prediction:
@@ -65,6 +69,12 @@ def predict(
         its `translate` where it lies.
     store : path or zarr Store, optional
         Where the probabilities are written as they come; by default memory, or a temporary folder if they are large.
+    checkpoint : Checkpoint, optional
+        Instead of a store: tiles that are done there are not computed again.
+    tiles : range, optional
+        Numbers of the tiles to compute now, with a checkpoint; by default all.
+    engines : dict, optional
+        Kept by who sends many images through one model, whose weights must not change meanwhile: empty at first.
     job : Job, optional
         For progress (a step is a tile), for stopping, and for notes on ways that were given.
     stage : str
@@ -73,8 +83,8 @@ def predict(
     Returns
     -------
     Prediction
-        Probabilities on the grid of the image. When the job was stopped, `done` is False and tiles that were
-        not reached hold zeros.
+        Probabilities on the grid of the image. When the job was stopped, or only some tiles were asked for, `done`
+        is False as long as tiles are missing, and these hold zeros.
 
     Raises
     ------
@@ -91,18 +101,59 @@ def predict(
     if note:
         job.note(note)
     plan = make_plan(image, axes, model, options, box=box, job=job)
-    runner = Runner(model, options, job, plan.work)
-    budget = free_bytes(runner.device) // (bytes_per_pixel(model.network) * runner.workers)
-    plan = plan.with_tiles(min(budget, _MOST_PIXELS[len(model.axes)]), options.tile)
+    if checkpoint is not None and not checkpoint.begun:
+        checkpoint.begin(_with_tiles(plan, model, options), _channels(model))
+    plan = checkpoint.tiled(plan) if checkpoint else _with_tiles(plan, model, options)
+    if checkpoint is not None and checkpoint.provenance is not None:
+        return _prediction(image, model, plan, checkpoint.array(), True, checkpoint.provenance)
+    shape = (_channels(model), *(span.length for span in plan.box))
+    out = checkpoint.array() if checkpoint else create_array(store, shape, (1, *plan.chunk_shape), "float16")
     source = Source(data, axes, model.axes, plan.grid, model.card.input.normalisation)
-    task, values = TASKS.get(model.card.task), tuple(c.value for c in model.card.classes)
-    channels = task.channels(values, model.card.output.activation)
-    shape = (channels, *(span.length for span in plan.box))
-    out = create_array(store, shape, (1, *plan.chunk_shape), "float16")
-    with runner:
-        job.stage(stage, plan.total)
-        done = _run(plan, lambda tile: runner.compute(tile, _work(plan, source)), out, job, runner.workers + 1)
-    return _prediction(image, model, plan, out, done, _provenance(image, model, options, plan, runner, job))
+    queue = TileQueue(plan, tiles, checkpoint)
+    with Runner(model, options, job, plan.work, engines) as runner:
+        job.stage(stage, queue.total, queue.before)
+        done = run_tiles(queue, lambda tile: runner.compute(tile, _work(plan, source)), out, runner, job)
+    provenance = _provenance(image, model, options, plan, runner, job)
+    if checkpoint is not None:
+        done = len(checkpoint.done()) == plan.total
+        if done:
+            checkpoint.complete(provenance)
+    return _prediction(image, model, plan, out, done, provenance)
+
+
+def begin(
+    image: Image,
+    model: Model,
+    options: PredictOptions,
+    checkpoint: Checkpoint,
+    *,
+    box: tuple[slice, ...] | None = None,
+    job: Job | None = None,
+) -> int:
+    """Choose the tiles of a prediction, unless its checkpoint has them, and return how many there are.
+
+    Raises
+    ------
+    IncompatibleImageError, RecipeError, DeviceError
+        As for `predict`.
+    """
+    _check(image, model)
+    _, axes, _ = grey_values(image, options.channel)
+    plan = make_plan(image, axes, model, options, box=box, job=job or Job())
+    if not checkpoint.begun:
+        checkpoint.begin(_with_tiles(plan, model, options), _channels(model))
+    return checkpoint.tiled(plan).total
+
+
+def _with_tiles(plan: Plan, model: Model, options: PredictOptions) -> Plan:
+    workers = options.workers or 1
+    budget = free_bytes(choose_device(options.device)) // (bytes_per_pixel(model.network) * workers)
+    return plan.with_tiles(min(budget, _MOST_PIXELS[len(model.axes)]), options.tile)
+
+
+def _channels(model: Model) -> int:
+    values = tuple(c.value for c in model.card.classes)
+    return TASKS.get(model.card.task).channels(values, model.card.output.activation)
 
 
 def _check(image: Image, model: Model) -> None:
@@ -126,40 +177,6 @@ def _work(plan: Plan, source: Source) -> Callable[[Runner, Tile], npt.NDArray[np
         return probabilities.astype(np.float16)
 
     return compute
-
-
-def _run(
-    plan: Plan, compute: Callable[[Tile], npt.NDArray[np.float16]], out: zarr.Array[Any], job: Job, threads: int
-) -> bool:
-    """Compute and write tiles, some reading and writing while another is in the network; return whether all were."""
-    tiles, lock, stop = plan.tiles(), threading.Lock(), threading.Event()
-
-    def drain() -> None:
-        while not stop.is_set():
-            with lock:
-                tile = next(tiles, None)
-            if tile is None:
-                return
-            try:
-                job.check()
-                values = compute(tile)
-                out[(slice(None), *plan.place(tile))] = values.reshape(out.shape[:1] + plan.shape_of(tile))
-                job.step()
-            except BaseException:
-                stop.set()
-                raise
-
-    with ThreadPoolExecutor(threads, "tiles") as pool:
-        futures = [pool.submit(drain) for _ in range(threads)]
-        try:
-            wait(futures)
-        finally:
-            stop.set()
-    errors = [error for future in futures if (error := future.exception()) is not None]
-    for error in errors:
-        if not isinstance(error, Cancelled):
-            raise error
-    return not errors
 
 
 def _prediction(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_bioseg.core.boxes import Boxes, Floats
 from napari_bioseg.core.errors import UnreadableFileError
@@ -48,18 +49,26 @@ def write_boxes_csv(
     UnwritableFileError
         The folder is missing or cannot be written to.
     """
-    columns = COLUMNS + (UM_COLUMNS if scale is not None else ())
+    columns = box_columns(boxes, scale=scale, translate=translate)
+    texts = [_texts(values, 5 if name in UM_COLUMNS else 4) for name, values in columns.items()]
     with writing(path), whole_or_nothing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
-        for i in range(len(boxes)):
-            numbers = (*boxes.centre[i], *boxes.size[i])
-            row = [int(boxes.frame[i]), int(boxes.z[i]), *(f"{v:.4f}" for v in numbers), f"{boxes.confidence[i]:.4f}"]
-            row.append(_HAND if boxes.hand[i] else _MODEL)
-            if scale is not None:
-                place = np.array([boxes.z[i], *boxes.centre[i]]) * scale + translate
-                row += [f"{v:.5f}" for v in (*place, *(boxes.size[i] * scale[1:]))]
-            writer.writerow(row)
+        writer.writerows(zip(*texts, strict=True))
+
+
+def box_columns(
+    boxes: Boxes, *, scale: Sequence[float] | None = None, translate: Sequence[float] = (0.0, 0.0, 0.0)
+) -> dict[str, npt.NDArray[Any]]:
+    """Return what a file tells of boxes, by the names of its columns; parameters as for `write_boxes_csv`."""
+    source = np.where(boxes.hand, _HAND, _MODEL)
+    values = (boxes.frame, boxes.z, *boxes.centre.T, *boxes.size.T, boxes.confidence, source)
+    columns = dict(zip(COLUMNS, values, strict=True))
+    if scale is None:
+        return columns
+    steps = np.asarray(scale)
+    place = np.column_stack((boxes.z, boxes.centre)) * steps + translate
+    return columns | dict(zip(UM_COLUMNS, (*place.T, *(boxes.size * steps[1:]).T), strict=True))
 
 
 def read_boxes(path: Path, shape: tuple[int, int] | None = None, *, image: str | None = None) -> Boxes:
@@ -211,6 +220,10 @@ def read_boxes_coco(path: Path, image: str | None = None) -> Boxes:
     table = np.array(kept, float).reshape(-1, 6)
     corner, size = table[:, [2, 1]], table[:, [4, 3]]
     return Boxes.of(corner + size / 2 - 0.5, size, frame=table[:, 0].astype(np.int64), confidence=table[:, 5])
+
+
+def _texts(values: npt.NDArray[Any], digits: int) -> list[Any]:
+    return [f"{v:.{digits}f}" for v in values] if values.dtype.kind == "f" else values.tolist()
 
 
 def _text(path: Path) -> str:

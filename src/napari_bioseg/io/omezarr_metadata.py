@@ -1,4 +1,4 @@
-"""The metadata of OME-Zarr 0.5 (https://ngff.openmicroscopy.org/0.5/)."""
+"""The metadata of OME-Zarr 0.5 and 0.4 (https://ngff.openmicroscopy.org/0.5/, https://ngff.openmicroscopy.org/0.4/)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from napari_bioseg.io.pyramid import Level
 
 VERSION = "0.5"
+OLDER = "0.4"
 TYPES = {"T": "time", "C": "channel", "Z": "space", "Y": "space", "X": "space", "R": "position"}
 PALETTE = ("00FFFF", "FF00FF", "FFFF00", "FF0000", "00FF00", "0000FF", "FFFFFF")
 RGB = (("red", "FF0000"), ("green", "00FF00"), ("blue", "0000FF"), ("alpha", "FFFFFF"))
@@ -17,11 +18,16 @@ RGB = (("red", "FF0000"), ("green", "00FF00"), ("blue", "0000FF"), ("alpha", "FF
 Classes = Mapping[int, tuple[str, tuple[int, int, int, int]]]
 
 
+def group_attributes(version: str, **entries: Any) -> dict[str, Any]:
+    """Return the attributes of a group: under ``ome``, with the version, since 0.5; at the top before."""
+    return {"ome": {"version": version, **entries}} if version == VERSION else entries
+
+
 def multiscales(
-    name: str, axes: str, units: Sequence[str | None], levels: Sequence[Level], kind: str
+    name: str, axes: str, units: Sequence[str | None], levels: Sequence[Level], kind: str, *, version: str
 ) -> dict[str, Any]:
     """Return the ``multiscales`` entry of an image or of labels; `kind` says how levels were made."""
-    return {
+    return ({} if version == VERSION else {"version": version}) | {
         "name": name,
         "type": kind,
         "axes": [_axis(a, unit) for a, unit in zip(axes, units, strict=True)],
@@ -72,7 +78,7 @@ def _color(i: int, count: int) -> str:
     return "FFFFFF" if count == 1 else PALETTE[i % len(PALETTE)]
 
 
-def image_label(classes: Classes, source: str) -> dict[str, Any]:
+def image_label(classes: Classes, source: str, version: str) -> dict[str, Any]:
     """Return the ``image-label`` entry.
 
     ``colors`` is always there: readers (ome-zarr-models 1.6 among them) fail without it, and want the same values in
@@ -80,7 +86,7 @@ def image_label(classes: Classes, source: str) -> dict[str, Any]:
     """
     known: Classes = {0: ("background", (0, 0, 0, 0)), **classes} if classes else {}
     entry: dict[str, Any] = {
-        "version": VERSION,
+        "version": version,
         "colors": [{"label-value": value, "rgba": list(color)} for value, (_, color) in sorted(known.items())],
         "source": {"image": source},
     }

@@ -1,4 +1,4 @@
-"""Sharded arrays of a pyramid, written shard by shard.
+"""Arrays of a pyramid, written shard by shard; chunk by chunk in zarr format 2, which has no shards.
 
 One writer owns one whole shard: two that write into the same shard at once lose data silently (zarr-python #3514,
 #3682). Memory is bounded by one region of whole shards, whatever the size of the image.
@@ -31,18 +31,20 @@ PLANE = {"Y": (512, 2048), "X": (512, 2048)}
 
 
 def make_array(group: zarr.Group, name: str, level: Level, axes: str, dtype: np.dtype[Any]) -> zarr.Array[Any]:
-    """Make an empty sharded array, zstd compressed."""
+    """Make an empty array in the format of the group, zstd compressed; sharded in format 3."""
     chunks, shards = layout(level.shape, axes)
-    return group.create_array(
-        name,
-        shape=level.shape,
-        chunks=chunks,
-        shards=shards,
-        dtype=dtype,
-        compressors=ZstdCodec(level=3),
-        dimension_names=[a.lower() for a in axes],
-        fill_value=0,
-    )
+    options: dict[str, Any] = {
+        "shards": shards,
+        "compressors": ZstdCodec(level=3),
+        "dimension_names": [a.lower() for a in axes],
+    }
+    if group.metadata.zarr_format == 2:
+        # Readers of that time know blosc at least, and OME-Zarr wants a folder an axis.
+        options = {
+            "compressors": {"id": "blosc", "cname": "zstd", "clevel": 3, "shuffle": 1},
+            "chunk_key_encoding": {"name": "v2", "separator": "/"},
+        }
+    return group.create_array(name, shape=level.shape, chunks=chunks, dtype=dtype, fill_value=0, **options)
 
 
 def layout(shape: tuple[int, ...], axes: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -69,7 +71,6 @@ def fill(array: zarr.Array[Any], source: Any, convert: Convert, job: Job, seen: 
     Parameters
     ----------
     array : zarr.Array
-        Sharded.
     source : array
         Where the pixels come from.
     convert : callable
@@ -90,7 +91,7 @@ def fill(array: zarr.Array[Any], source: Any, convert: Convert, job: Job, seen: 
 def fill_next(
     array: zarr.Array[Any], finer: zarr.Array[Any], factors: tuple[int, ...], reduce: Reduce, job: Job
 ) -> None:
-    """Fill a level from the one before: a shard is put together chunk by chunk and written once."""
+    """Fill a level from the one before: what is written at once is put together chunk by chunk."""
     for region in regions(array.shape, _shard(array)):
         block = np.zeros(tuple(s.stop - s.start for s in region), array.dtype)
         for part in regions(block.shape, array.chunks):

@@ -1,4 +1,4 @@
-"""OME-Zarr 0.5 (zarr format 3): an image, its labels, and where they came from."""
+"""OME-Zarr 0.5 (zarr format 3) and 0.4 (format 2): an image, its labels, and where they came from."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from napari_bioseg.core.files import whole_or_nothing, writing
 from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
 from napari_bioseg.io.omezarr import OWN, holds_image, list_series, ome, open_store
-from napari_bioseg.io.omezarr_metadata import VERSION, Classes, image_label, multiscales, omero
+from napari_bioseg.io.omezarr_metadata import OLDER, VERSION, Classes, group_attributes, image_label, multiscales, omero
 from napari_bioseg.io.omezarr_store import Region, count_regions, fill, fill_next, make_array
 from napari_bioseg.io.pyramid import Level, halve_mean, halve_mode, plan_levels
 from napari_bioseg.io.writing import ZARR_MARKS, as_labels, check_not_source, check_target
@@ -59,6 +59,7 @@ def write_ome_zarr(
     job: Job | None = None,
     link: bool = False,
     overwrite: bool = True,
+    version: str = VERSION,
 ) -> None:
     """Write an OME-Zarr: complete, or not at all.
 
@@ -81,17 +82,21 @@ def write_ome_zarr(
         Refer to the image instead of copying it, when it is a local OME-Zarr; other formats are copied all the same.
     overwrite : bool
         Whether an existing store is replaced, once the new one is complete.
+    version : str
+        ``"0.5"``, or ``"0.4"`` for programs that cannot read that yet: the same chunks, but each a file of its own.
 
     Raises
     ------
     UnwritableFileError
-        The axes have no place in OME-Zarr, a label does not fit uint32, a name is unusable, no such folder, a full
-        disk, or the store exists and must not be replaced: never one that `image` was read from, nor one that holds
-        an image when there is none to take its place.
+        It is another version, the axes have no place in OME-Zarr, a label does not fit uint32, a name is unusable, no
+        such folder, a full disk, or the store exists and must not be replaced: never one that `image` was read from,
+        nor one that holds an image when there is none to take its place.
     Cancelled
         The user stopped the job; nothing is left behind.
     """
     target, job = Path(path), job or Job()
+    if version not in (VERSION, OLDER):
+        raise UnwritableFileError(str(target), f"OME-Zarr {version} is not written", f"Ask for {VERSION} or {OLDER}")
     for name in labels:
         _check_name(name, target)
     own: dict[str, Any] = {"provenance": dict(provenance)}
@@ -105,12 +110,12 @@ def write_ome_zarr(
     if linked is not None:
         own["image"] = _relative(linked, target)
     with writing(target), whole_or_nothing(target, overwrite=overwrite) as temporary:
-        root = zarr.create_group(temporary, zarr_format=3)
-        root.attrs.put({"ome": {"version": VERSION}, OWN: own})
+        root = zarr.create_group(temporary, zarr_format=3 if version == VERSION else 2)
+        root.attrs.put({**group_attributes(version), OWN: own})
         if image is not None and linked is None:
             _write_image(root, image, target, job)
         if labels:
-            folder = root.create_group("labels", attributes=_listing(*labels))
+            folder = root.create_group("labels", attributes=group_attributes(version, labels=list(labels)))
             source = "../../" if linked is None else _relative(linked, target / "labels" / "any")
             for name, item in labels.items():
                 _write_labels(folder, name, item, target=target, source=source, own=own["provenance"], job=job)
@@ -161,7 +166,8 @@ def add_labels(
     with writing(target):
         with whole_or_nothing(place, overwrite=overwrite and not first) as temporary:
             # The first labels bring the folder of labels with them, so that none is left when they do not come.
-            folder = root.create_group(temporary.name, attributes=_listing(name)) if first else root["labels"]
+            listing = group_attributes(VERSION, labels=[name])
+            folder = root.create_group(temporary.name, attributes=listing) if first else root["labels"]
             if not isinstance(folder, zarr.Group):
                 raise UnwritableFileError(str(folder_path), "is an array", "Save the labels to a new OME-Zarr")
             inner = name if first else temporary.name
@@ -170,8 +176,8 @@ def add_labels(
         _forget_consolidated(target)
 
 
-def _listing(*names: str) -> dict[str, Any]:
-    return {"ome": {"version": VERSION, "labels": list(names)}}
+def _version(group: zarr.Group) -> str:
+    return VERSION if group.metadata.zarr_format == 3 else OLDER
 
 
 def _own_group(path: Path) -> zarr.Group:
@@ -287,12 +293,10 @@ def _write_image(root: zarr.Group, image: Image, target: Path, job: Job) -> None
     fill(arrays[0], source, lambda block: block, job, ranges)
     for finer, array, level in zip(arrays, arrays[1:], levels[1:], strict=False):
         fill_next(array, finer, level.factors, halve_mode if image.dtype.kind == "b" else halve_mean, job)
-    entry: dict[str, Any] = {
-        "version": VERSION,
-        "multiscales": [multiscales(image.name, axes, _picked(image.units, order), levels, "mean")],
-        "omero": omero(image.channel_names, ranges.windows(), image.dtype, rgb="S" in image.axes),
-    }
-    root.attrs["ome"] = entry
+    version = _version(root)
+    scales = multiscales(image.name, axes, _picked(image.units, order), levels, "mean", version=version)
+    channels = omero(image.channel_names, ranges.windows(), image.dtype, rgb="S" in image.axes)
+    root.attrs.update(group_attributes(version, multiscales=[scales], omero=channels))
 
 
 def _write_labels(
@@ -316,9 +320,7 @@ def _write_labels(
     fill(arrays[0], array, lambda block: as_labels(block, target), job)
     for finer, coarser, level in zip(arrays, arrays[1:], levels[1:], strict=False):
         fill_next(coarser, finer, level.factors, halve_mode, job)
-    entry: dict[str, Any] = {
-        "version": VERSION,
-        "multiscales": [multiscales(title or name, axes, _picked(item.units, order), levels, "mode")],
-        "image-label": image_label(item.classes, source),
-    }
-    group.attrs.put({"ome": entry, OWN: {"provenance": dict(own)}})
+    version = _version(folder)
+    scales = multiscales(title or name, axes, _picked(item.units, order), levels, "mode", version=version)
+    entries: dict[str, Any] = {"multiscales": [scales], "image-label": image_label(item.classes, source, version)}
+    group.attrs.put({**group_attributes(version, **entries), OWN: {"provenance": dict(own)}})

@@ -119,7 +119,7 @@ def find_parts(indices: npt.NDArray[Any], where: Where, *, largest_hole: int, bo
     boxes : bool
         Whether bounding boxes are wanted.
     """
-    starts, lengths = _runs(indices)
+    starts, lengths = find_runs(indices)
     kinds = indices.reshape(-1)[starts]
     objects, n = _label(indices, starts, lengths, kinds)
     part = objects
@@ -173,7 +173,8 @@ def _label_runs(starts: Integers, lengths: Integers, kinds: npt.NDArray[Any], wi
     return parts, int(n)
 
 
-def _runs(indices: npt.NDArray[Any]) -> tuple[Integers, Integers]:
+def find_runs(indices: npt.NDArray[Any]) -> tuple[Integers, Integers]:
+    """Return first pixel, counted over the flat array, and length of each run, of background too; rows part them."""
     flat = np.ascontiguousarray(indices).reshape(-1)
     begins = np.empty(flat.shape, bool)
     np.not_equal(flat[1:], flat[:-1], out=begins[1:])

@@ -149,7 +149,7 @@ class DetectPanel(ModelPanel):
         """Enable what can be pressed now."""
         view = self.view
         ready = not self.running and view.image.image() is not None and view.model.card() is not None
-        for button in (view.detect_button, view.open_button, view.copy_button):
+        for button in (view.detect_button, view.open_button, view.copy_button, view.recipe_button):
             button.setEnabled(ready)
         view.save_button.setEnabled(not self.running and self.boxes.state is not None)
         self.correct.update_buttons()
@@ -163,6 +163,7 @@ class DetectPanel(ModelPanel):
         view.open_button.clicked.connect(self.open)
         view.save_button.clicked.connect(self.save)
         view.copy_button.clicked.connect(self.copy_command)
+        view.recipe_button.clicked.connect(self.save_recipe)
         view.boxes.fit_button.clicked.connect(self.fit)
         view.progress.cancelled.connect(self.cancel)
         self.boxes.tuned.connect(self._tuned)

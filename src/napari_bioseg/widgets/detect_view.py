@@ -47,8 +47,8 @@ class DetectView(ModelView):
             building.title("Where"), self.where, self.detect_button,
             building.title("Boxes, tuned live"), self.start_button, self.continue_button, self.state, self.boxes,
         ]  # fmt: skip
-        buttons = building.row(self.open_button, self.save_button, self.copy_button)
-        self.assemble(controls, [self.progress, self.notes, buttons])
+        files = building.row(self.open_button, self.save_button)
+        self.assemble(controls, [self.progress, self.notes, files, building.row(self.copy_button, self.recipe_button)])
 
     @property
     def forms(self) -> tuple[OptionsForm, ...]:

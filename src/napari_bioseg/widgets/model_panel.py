@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import napari
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
 
 from napari_bioseg.core.errors import BiosegError, IncompatibleImageError, RecipeError, UnwritableFileError
+from napari_bioseg.core.files import whole_or_nothing, writing
 from napari_bioseg.core.job import Job
 from napari_bioseg.core.options import Options
 from napari_bioseg.models import Card
@@ -22,6 +23,7 @@ from napari_bioseg.widgets.connections import Connections
 from napari_bioseg.widgets.job_panel import JobPanel
 from napari_bioseg.widgets.warm_up import load_engine, read_zoo
 from napari_bioseg.widgets.worker import Task, show_problem
+from napari_bioseg.workflows.batch_options import batch_recipe
 
 log = logging.getLogger("napari_bioseg")
 
@@ -107,6 +109,24 @@ class ModelPanel(JobPanel):
     def _copied(self, text: str) -> None:
         QApplication.clipboard().setText(text)
         self.view.say([f"Copied: {text}"])
+
+    def save_recipe(self) -> None:
+        """Ask for a file, and keep model and options in it."""
+        name, _ = QFileDialog.getSaveFileName(self, "Save recipe", f"{self.remembered_as}.yaml", "Recipes (*.yaml)")
+        if name:
+            self.save_recipe_to(Path(name).with_suffix(".yaml"))
+
+    def save_recipe_to(self, out: Path) -> None:
+        """Keep in a file what the panel would do now, for many images."""
+        try:
+            options = self.request().options
+            _, origin = source_of(self.view.image.layer)
+            with writing(out), whole_or_nothing(out) as part:
+                part.write_text(batch_recipe(options, axes=origin.axes).to_yaml(), encoding="utf-8")
+        except BiosegError as error:
+            show_problem(error)
+        else:
+            self.view.say([f"Saved {out}; Batch and 'bioseg batch --recipe' take it"])
 
     def out_beside(self, otherwise: str) -> Path:
         """Return where results go unless the user says otherwise: beside the image, if this is in a file."""

@@ -43,6 +43,9 @@ class ModelView(PanelView):
         self.copy_button = building.button(
             "Copy as command", f"Copy the 'bioseg {verb.lower()}' line that does the same without a window"
         )
+        self.recipe_button = building.button(
+            "Save recipe…", "Save model and options, for many images: panel Batch, or 'bioseg batch --recipe'"
+        )
 
     def assemble(self, controls: list[building.Part], footer: list[building.Part]) -> None:
         """Put controls from top to bottom, the engine after them, and below what stays in view."""

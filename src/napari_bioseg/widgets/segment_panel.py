@@ -113,6 +113,7 @@ class SegmentPanel(ModelPanel):
         self.view.preview_button.setEnabled(ready)
         self.view.segment_button.setEnabled(ready)
         self.view.copy_button.setEnabled(ready)
+        self.view.recipe_button.setEnabled(ready)
         self.view.save_button.setEnabled(not self.running and self.tuner.layer is not None)
 
     def _connect(self) -> None:
@@ -125,6 +126,7 @@ class SegmentPanel(ModelPanel):
         view.segment_button.clicked.connect(self.segment)
         view.save_button.clicked.connect(self.save)
         view.copy_button.clicked.connect(self.copy_command)
+        view.recipe_button.clicked.connect(self.save_recipe)
         view.progress.cancelled.connect(self.cancel)
         self.tuner.working.connect(self._tuning)
         self.tuner.progressed.connect(self._tuning_progressed)

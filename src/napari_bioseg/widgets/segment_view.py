@@ -49,7 +49,8 @@ class SegmentView(ModelView):
             building.title("Labels, tuned live"), self.labels_form,
         ]  # fmt: skip
         buttons = building.row(self.preview_button, self.segment_button)
-        self.assemble(controls, [buttons, self.progress, self.notes, building.row(self.save_button, self.copy_button)])
+        files = building.row(self.save_button, self.copy_button, self.recipe_button)
+        self.assemble(controls, [buttons, self.progress, self.notes, files])
 
     @property
     def forms(self) -> tuple[OptionsForm, ...]:

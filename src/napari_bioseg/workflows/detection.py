@@ -16,13 +16,15 @@ from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
 from napari_bioseg.core.prediction import Prediction
 from napari_bioseg.inference import PredictOptions, predict
+from napari_bioseg.inference.checkpoint import Checkpoint
 from napari_bioseg.io import open_image
-from napari_bioseg.io.boxes import write_boxes_csv
+from napari_bioseg.io.boxes import box_columns, write_boxes_csv
 from napari_bioseg.metrics.detection import f1_at
 from napari_bioseg.models import load_model, refusal
 from napari_bioseg.models.model import Model
 from napari_bioseg.postprocess.boxes import BoxOptions, BoxSelector
 from napari_bioseg.tasks.detection import decode
+from napari_bioseg.workflows.object_table import ObjectTable, write_parquet
 from napari_bioseg.workflows.options import DetectOptions
 from napari_bioseg.workflows.region import parse_region
 from napari_bioseg.workflows.segmentation import prediction_grid
@@ -98,7 +100,14 @@ def detect(
     return detect_image(image, model, options, job=job)
 
 
-def detect_image(image: Image, model: Model, options: DetectOptions, *, job: Job | None = None) -> Detection:
+def detect_image(
+    image: Image,
+    model: Model,
+    options: DetectOptions,
+    *,
+    checkpoint: Checkpoint | None = None,
+    job: Job | None = None,
+) -> Detection:
     """Run the network over the region that the options name, and read the boxes off its maps.
 
     Raises
@@ -117,7 +126,7 @@ def detect_image(image: Image, model: Model, options: DetectOptions, *, job: Job
         )
     box = parse_region(options.region, axes, shape)
     run = PredictOptions(**{name: getattr(options, name) for name in PredictOptions.model_fields})
-    prediction = predict(image, model, run, box=box, job=job, stage="Detecting")
+    prediction = predict(image, model, run, box=box, checkpoint=checkpoint, job=job, stage="Detecting")
     start = dict(zip(axes, (s.start for s in box) if box else (0,) * len(axes), strict=True))
     boxes = Boxes.joined(_decode(prediction, start))
     if options.confidence is None:
@@ -164,16 +173,21 @@ def save_boxes(boxes: Boxes, out: Path, image: Image) -> None:
         The ending is not ``.csv``, the folder is missing, or the disk is full.
     """
     check_boxes_ending(out)
+    scale, translate = _placement(image)
+    write_boxes_csv(out, boxes, scale=scale, translate=translate)
+
+
+def _placement(image: Image) -> tuple[list[float] | None, list[float]]:
+    """Return step and origin along Z, Y and X in µm; no step for an image without a pixel size."""
     scale, translate = [], []
     for axis in "ZYX":
         known = axis in image.axes
         scale.append(image.pixel_size(axis)[0] if known else 1.0)
         translate.append(image.translate[image.axes.index(axis)] if known else 0.0)
     if scale[1] is None or scale[2] is None:
-        write_boxes_csv(out, boxes)
-    else:
-        # A stack without a step along Z: its planes are counted.
-        write_boxes_csv(out, boxes, scale=[1.0 if s is None else s for s in scale], translate=translate)
+        return None, translate
+    # A stack without a step along Z: its planes are counted.
+    return [1.0 if s is None else s for s in scale], translate
 
 
 def save_detection(detection: Detection, out: Path) -> None:
@@ -186,9 +200,32 @@ def save_detection(detection: Detection, out: Path) -> None:
     Cancelled
         Nothing was written, since planes are missing.
     """
+    _check_done(detection, out)
+    save_boxes(detection.boxes, out, detection.image)
+
+
+def save_detection_tables(detection: Detection, stem: Path) -> tuple[Path, Path]:
+    """Write the boxes that the options keep as ``STEM.csv``, as `save_detection` does, and as ``STEM.parquet``.
+
+    Raises
+    ------
+    UnwritableFileError
+        The folder is missing, or the disk is full.
+    Cancelled
+        Nothing was written, since planes are missing.
+    """
+    _check_done(detection, stem)
+    boxes, (scale, translate) = detection.boxes, _placement(detection.image)
+    packed = stem.with_name(f"{stem.name}.parquet")
+    write_parquet(ObjectTable(box_columns(boxes, scale=scale, translate=translate)), packed)
+    plain = stem.with_name(f"{stem.name}.csv")
+    save_boxes(boxes, plain, detection.image)
+    return plain, packed
+
+
+def _check_done(detection: Detection, out: Path) -> None:
     if not detection.done:
         raise Cancelled(str(out), "not written: the detection was cancelled", "Run it again to the end")
-    save_boxes(detection.boxes, out, detection.image)
 
 
 @dataclass(frozen=True)

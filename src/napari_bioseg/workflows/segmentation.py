@@ -27,6 +27,7 @@ from napari_bioseg.workflows.region import crop, parse_region
 if TYPE_CHECKING:
     import zarr
 
+    from napari_bioseg.inference.checkpoint import Checkpoint
     from napari_bioseg.models.model import Model
 
 
@@ -92,9 +93,15 @@ def segment(
 
 
 def predict_image(
-    image: Image, model: Model, options: SegmentOptions, *, store: Path | None = None, job: Job | None = None
+    image: Image,
+    model: Model,
+    options: SegmentOptions,
+    *,
+    store: Path | None = None,
+    checkpoint: Checkpoint | None = None,
+    job: Job | None = None,
 ) -> Prediction:
-    """Run the network over the region that the options name.
+    """Run the network over the region that the options name; see `predict` for store and checkpoint.
 
     Raises
     ------
@@ -112,7 +119,7 @@ def predict_image(
     axes, shape = prediction_grid(image)
     box = parse_region(options.region, axes, shape)
     run = PredictOptions(**_only(options, PredictOptions))
-    return predict(image, model, run, box=box, store=store, job=job, stage="Segmenting")
+    return predict(image, model, run, box=box, store=store, checkpoint=checkpoint, job=job, stage="Segmenting")
 
 
 def decode(
@@ -142,6 +149,8 @@ def save(
     *,
     probabilities: bool = False,
     incomplete: bool = False,
+    copy_image: bool = True,
+    version: str = "0.5",
     job: Job | None = None,
 ) -> list[Path]:
     """Write labels as TIFF or OME-TIFF, or image and labels as OME-Zarr, by the ending of `out`.
@@ -152,11 +161,15 @@ def save(
     out : Path
         ``.tif``, ``.tiff``, ``.ome.tif``, ``.ome.zarr`` or ``.zarr``.
     image : Image
-        What was segmented; the OME-Zarr holds a copy of it, unless only a region was segmented.
+        What was segmented; an OME-Zarr holds a copy of the part that was.
     probabilities : bool
         Also write them, beside `out`.
     incomplete : bool
         Write a prediction that was cancelled as far as it is; the provenance says ``complete: False``.
+    copy_image : bool
+        Whether an OME-Zarr holds the image, or the labels alone.
+    version : str
+        Of OME-Zarr, ``"0.5"`` or ``"0.4"``.
     job : Job, optional
 
     Returns
@@ -181,7 +194,7 @@ def save(
         marked = {**segmentation.prediction.provenance, "complete": False}
         segmentation = replace(segmentation, prediction=replace(segmentation.prediction, provenance=marked))
     if is_zarr(out):
-        _save_zarr(segmentation, out, image, job)
+        _save_zarr(segmentation, out, image if copy_image else None, version, job)
     else:
         p = segmentation.prediction
         provenance = segmentation.provenance
@@ -201,12 +214,13 @@ def save(
     return [out, beside]
 
 
-def _save_zarr(segmentation: Segmentation, out: Path, image: Image, job: Job | None) -> None:
+def _save_zarr(segmentation: Segmentation, out: Path, image: Image | None, version: str, job: Job | None) -> None:
     p, options = segmentation.prediction, segmentation.options
     colours = {} if options.instances else {c.value: (c.name, _rgba(c.color)) for c in p.classes}
     labels = LabelsToWrite(segmentation.labels, p.axes, p.scale, p.units, p.translate, colours)
-    part = crop(image, parse_region(options.region, *prediction_grid(image)))
-    write_ome_zarr(out, part, {p.provenance["model"]: labels}, provenance=segmentation.provenance, job=job)
+    part = crop(image, parse_region(options.region, *prediction_grid(image))) if image is not None else None
+    named = {p.provenance["model"]: labels}
+    write_ome_zarr(out, part, named, provenance=segmentation.provenance, version=version, job=job)
 
 
 def _save_probabilities(segmentation: Segmentation, out: Path, job: Job | None) -> None:

@@ -19,6 +19,9 @@ from napari_bioseg.metrics.vessel_findings import Finding, findings
 from napari_bioseg.metrics.vessel_graph import vessel_graph
 from napari_bioseg.metrics.vessels import VesselGraph
 
+AXES = ("YX", "ZYX", "TYX", "TZYX")
+"""Of labels that can be checked."""
+
 
 class VesselOptions(Options):
     """Options of `check_vessels`: what the panel shows and the report records."""
@@ -135,10 +138,8 @@ def check_vessels(
 
 
 def _check(image: Image, probabilities: Image | npt.NDArray[Any] | None) -> None:
-    if image.axes not in ("YX", "ZYX", "TYX", "TZYX"):
-        raise IncompatibleImageError(
-            image.name, f"has axes {image.axes}", "Vessels are checked in YX, ZYX, TYX or TZYX"
-        )
+    if image.axes not in AXES:
+        raise IncompatibleImageError(image.name, f"has axes {image.axes}", f"Vessels are checked in {', '.join(AXES)}")
     if image.dtype.kind not in "uib":
         raise IncompatibleImageError(image.name, f"holds {image.dtype} values, not labels", "Segment the image first")
     if probabilities is not None and tuple(probabilities.shape) != image.shape:
