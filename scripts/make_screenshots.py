@@ -39,6 +39,7 @@ def main() -> None:
         correct(given.out)
         fine_tune(given.out)
         vesicles(given.out)
+        batch(given.membranes, given.out)
         dialog(given.out)
 
 
@@ -200,6 +201,36 @@ def vesicles(out: Path) -> None:
         viewer.theme = theme
         _shoot(viewer, out / f"detect-{theme}.png")
     viewer.close()
+
+
+def batch(path: Path | None, out: Path) -> None:
+    """The panel Batch: five sections done, a broken file failed, one result open."""
+    import napari
+    import tifffile
+
+    from napari_bioseg.plugin import samples
+    from napari_bioseg.plugin.settings import change_settings
+
+    change_settings(segment={"model": "membranes-unet2d", "instances": True})
+    stack = tifffile.imread(path) if path else samples.membranes()[0][0]
+    viewer = napari.Viewer(show=True)
+    viewer.window.resize(*SIZE)
+    _, panel = viewer.window.add_plugin_dock_widget("napari-bioseg", "Batch")
+    with tempfile.TemporaryDirectory() as data:
+        sections = Path(data, "sections")
+        sections.mkdir()
+        for i, plane in enumerate(stack[:5]):
+            tifffile.imwrite(sections / f"section-{i:02}.tif", plane, photometric="minisblack")
+        (sections / "section-05.tif").write_bytes(b"II*\0 and no more")
+        panel.view.inputs.add([str(sections)])
+        panel.run()
+        _wait(lambda: not panel.running)
+        panel.view.queue.selectRow(1)
+        panel.open_result()
+        _wait(lambda: len(viewer.layers) == 2)
+        viewer.reset_view()
+        _shoot(viewer, out / "batch-dark.png")
+        viewer.close()
 
 
 def dialog(out: Path) -> None:

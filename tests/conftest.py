@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import shutil
+import sqlite3
 import threading
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +26,14 @@ settings.register_profile("bioseg", derandomize=True, deadline=None)
 settings.load_profile("bioseg")
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _runs_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The user's list of runs is left alone, also by processes that a test starts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BIOSEG_RUNS", str(tmp_path_factory.mktemp("runs")))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -80,11 +91,23 @@ def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     """A folder, and the address at which a server on loopback shows it."""
     folder = tmp_path / "served"
     folder.mkdir()
-    handler = partial(type("Quiet", (SimpleHTTPRequestHandler,), {"log_message": lambda *_: None}), directory=folder)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
+    with _answering(SimpleHTTPRequestHandler, directory=folder) as address:
+        yield folder, address
+
+
+@pytest.fixture
+def answering() -> Callable[..., AbstractContextManager[str]]:
+    """Return how to start a server on loopback that answers by a handler; the block has its address."""
+    return _answering
+
+
+@contextmanager
+def _answering(handler: type, **arguments: Any) -> Iterator[str]:
+    quiet = type("Quiet", (handler,), {"log_message": lambda *_: None})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(quiet, **arguments))
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
-    yield folder, f"http://127.0.0.1:{server.server_port}"
+    yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     thread.join()
     server.server_close()
@@ -112,6 +135,31 @@ def public_image(served: tuple[Path, str], public_planes: np.ndarray) -> Any:
         file.writestr("top/readme.txt", "words")
     sha256 = hashlib.sha256((folder / "set.zip").read_bytes()).hexdigest()
     return replace(PUBLIC_IMAGES["drosophila-vnc"], url=f"{address}/set.zip", sha256=sha256, planes="*/raw/0?.tif")
+
+
+@pytest.fixture(scope="session")
+def _empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of MLflow with an experiment of ours, and no run: to make one takes seconds."""
+    from napari_bioseg import sync
+
+    folder = tmp_path_factory.mktemp("store")
+    sync(f"sqlite:///{folder / 'mlflow.db'}", [])
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def mlflow_store(_empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Address of the store in the user's data folder, which is one of this test."""
+    for name in ("USERNAME", "PASSWORD", "TOKEN", "URI"):
+        monkeypatch.delenv(f"MLFLOW_TRACKING_{name}", raising=False)
+    monkeypatch.setenv("BIOSEG_RUNS", str(tmp_path / "data"))
+    path = tmp_path / "data" / "mlflow" / "mlflow.db"
+    path.parent.mkdir(parents=True)
+    shutil.copy(_empty_store, path)
+    with closing(sqlite3.connect(path)) as file, file:
+        places = (_empty_store.parent.as_uri(), path.parent.as_uri())
+        file.execute("UPDATE experiments SET artifact_location = replace(artifact_location, ?, ?)", places)
+    return f"sqlite:///{path}"
 
 
 @pytest.fixture

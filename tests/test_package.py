@@ -53,7 +53,9 @@ def test_type_hints_are_shipped():
     assert (resources.files(napari_bioseg) / "py.typed").is_file()
 
 
-DISTRIBUTION_OF = {"PIL": "pillow", "skimage": "scikit-image", "yaml": "pyyaml"}
+DISTRIBUTION_OF = {
+    "PIL": "pillow", "mlflow": "mlflow-skinny", "pynvml": "nvidia-ml-py", "skimage": "scikit-image", "yaml": "pyyaml",
+}  # fmt: skip
 
 
 def imported() -> set[str]:

@@ -19,14 +19,27 @@ _VERBS = {
     "train": "napari_bioseg.workflows",
     "evaluate": "napari_bioseg.workflows",
     "compare": "napari_bioseg.workflows",
+    "batch": "napari_bioseg.workflows",
+    "sync": "napari_bioseg.workflows",
 }
 
-__all__ = ["__version__", "compare", "detect", "evaluate", "load_model", "open_image", "segment", "train"]
+__all__ = [
+    "__version__",
+    "batch",
+    "compare",
+    "detect",
+    "evaluate",
+    "load_model",
+    "open_image",
+    "segment",
+    "sync",
+    "train",
+]
 
 if TYPE_CHECKING:
     from napari_bioseg.io import open_image
     from napari_bioseg.models import load_model
-    from napari_bioseg.workflows import compare, detect, evaluate, segment, train
+    from napari_bioseg.workflows import batch, compare, detect, evaluate, segment, sync, train
 
 
 def __getattr__(name: str) -> Any:

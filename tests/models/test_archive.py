@@ -19,6 +19,9 @@ from napari_bioseg.core.errors import BiosegError, UnreadableFileError, Unwritab
 from napari_bioseg.core.files import file_sha256
 from napari_bioseg.models import find_model, list_models, load_model, read_card
 from napari_bioseg.models.archive import export_model, import_model
+from napari_bioseg.models.card import Card
+from napari_bioseg.models.ensemble import join
+from napari_bioseg.models.model import write_model
 from napari_bioseg.models.zoo import changing_family, find_family
 
 Repack = Callable[..., Path]
@@ -56,6 +59,12 @@ def test_a_model_goes_out_and_comes_in_as_a_new_version(zoo: Path, archive: Path
     assert (last.what, last.version, last.source) == ("imported", 2, str(archive))
     for a, b in zip(*(load_model(n).network.state_dict().values() for n in ("tiny", "friend@2")), strict=True):
         assert torch.equal(a, b)
+
+
+def test_an_ensemble_goes_out_and_comes_in(zoo: Path, card: Card) -> None:
+    spec, network = join([(card.architecture, load_model("tiny").network)] * 2, "sigmoid")
+    write_model(zoo / "pair", card.model_copy(update={"name": "pair", "architecture": spec}), network, "# pair\n")
+    assert import_model(export_model("pair", zoo.parent / "pair.zip"), "friend").architecture == spec
 
 
 def test_what_comes_in_does_not_change_what_is_used(zoo: Path, archive: Path) -> None:

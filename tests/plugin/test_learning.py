@@ -12,10 +12,9 @@ import pytest
 from napari_bioseg.core.errors import UnreadableFileError, UnwritableFileError
 from napari_bioseg.corrections.held_out import HeldOut, split, write_split
 from napari_bioseg.plugin.learning import Lesson, projects_open, read_lessons, read_material, tell_plan, why_no_score
-from napari_bioseg.plugin.training_preview import PREDICTED, TRUE, picture, read_preview
 from napari_bioseg.plugin.training_runs import read_runs, read_state
-from napari_bioseg.runs import Run
-from napari_bioseg.runs.run import at_work
+from napari_bioseg.runs import Run, at_work
+from napari_bioseg.workflows.training_preview import PREDICTED, TRUE, picture, read_preview
 
 IMAGE = np.zeros((9, 16, 16), np.uint8)
 TRUTH = np.ones((9, 16, 16), np.uint8)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -137,6 +138,16 @@ def test_an_absent_device_is_refused(make_recipe: MakeRecipe, tmp_path: Path) ->
         pytest.skip("this machine has a GPU")
     with pytest.raises(DeviceError, match="cuda"):
         fit(make_recipe(device="cuda"), Run(tmp_path))
+
+
+@pytest.mark.parametrize(("how", "rare"), [("pixels", range(10)), ("classes", range(35, 65))])
+def test_rare_classes_are_drawn_as_asked(make_recipe: MakeRecipe, how: str, rare: range) -> None:
+    recipe = make_recipe(foreground_share=1, foreground_draw=how, patch=[4, 4], batch=1)
+    (whole,) = load_samples(recipe, ("train",))
+    target = np.ones((1, 64, 64), np.int16)
+    target[0, 30:33, 30:33] = 2
+    sample = replace(whole, image=target.astype(np.float32), target=target)
+    assert sum(bool((draw_batch(recipe, [sample], step)[1] == 2).any()) for step in range(100)) in rare
 
 
 @pytest.mark.parametrize(("draw", "share"), [("images", 1 / 2), ("planes", 3 / 4)])

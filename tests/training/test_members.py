@@ -39,9 +39,9 @@ def test_members_are_an_ensemble_that_resumes(make_recipe: MakeRecipe, tmp_path:
     stages: list[int] = []
     job = Job(stop)
     with pytest.raises(Cancelled):
-        fit_members(recipe, tmp_path / "broken", job)
-    spec, resumed = fit_members(recipe, tmp_path / "broken", Job())
-    _, whole = fit_members(recipe, tmp_path / "whole", Job())
+        fit_members(recipe, tmp_path / "broken", Run(tmp_path / "broken"), job)
+    spec, resumed = fit_members(recipe, tmp_path / "broken", Run(tmp_path / "broken"), Job())
+    _, whole = fit_members(recipe, tmp_path / "whole", Run(tmp_path / "whole"), Job())
     assert [m["arguments"]["widths"] for m in spec.arguments["members"]] == [[2, 4], [2, 4], [2, 2, 4], [2, 2, 4]]
     assert isinstance(resumed, Ensemble)
     for a, b in zip(resumed.state_dict().values(), whole.state_dict().values(), strict=True):
@@ -53,7 +53,7 @@ def test_members_are_an_ensemble_that_resumes(make_recipe: MakeRecipe, tmp_path:
 
 def test_no_further_member_is_begun_when_it_is_enough(make_recipe: MakeRecipe, tmp_path: Path) -> None:
     job = Job(lambda progress: job.finish() if progress.message.startswith("Training") else None)
-    spec, network = fit_members(make_recipe(seeds=[1, 2], **LESS), tmp_path / "run", job)
+    spec, network = fit_members(make_recipe(seeds=[1, 2], **LESS), tmp_path / "run", Run(tmp_path / "run"), job)
     assert not isinstance(network, Ensemble)
     assert spec == make_recipe().architecture
 

@@ -81,8 +81,8 @@ def test_colours_follow_the_theme(curves):
 
 
 def test_the_strip_shows_two_patches_and_where_they_are_from(qtbot):
-    from napari_bioseg.plugin.training_preview import Preview
     from napari_bioseg.widgets.preview_strip import PreviewStrip
+    from napari_bioseg.workflows.training_preview import Preview
 
     strip = PreviewStrip()
     qtbot.addWidget(strip)

@@ -184,3 +184,7 @@ def test_when_the_window_is_gone_the_training_ends(project: Path, tiny_zoo: Path
     folder = new_run(project, _small(project, "tiny2d", epochs=500))
     main(folder, listening.heard, listening.say)
     assert listening.said[-1] == {"cancelled": True}
+
+
+def test_rare_classes_stay_drawn_as_often_as_common_ones(project: Path) -> None:
+    assert fine_tune_recipe([project], FineTuneOptions(model="em-multiclass-unet2d")).foreground_draw == "classes"

@@ -87,6 +87,12 @@ def test_old_and_new_are_compared_on_what_was_held_out(run: Path, tmp_path: Path
     assert found.verdict.startswith("No difference can be seen with 1 slice (IoU ")
     assert found.verdict.endswith("Forgetting is not measured: no data of the original task is on this machine.")
     assert read_comparison(run / "comparison.json").as_dict() == found.as_dict()
+    iou = found.differences["iou"]
+    wanted = {"old": iou.old, "new": iou.new, "difference": iou.mean}
+    # Once, however often it is compared.
+    compare_run(run)
+    (line,) = (line for line in Run(run).metrics() if "comparison" in line)
+    assert line["comparison"]["iou"] == pytest.approx(wanted, nan_ok=True)
 
 
 def test_forgetting_is_measured_on_what_the_old_model_was_tested_on(run: Path, tiny_zoo: Path, tmp_path: Path) -> None:
@@ -181,3 +187,8 @@ def test_a_run_that_cannot_be_compared_says_why(make_recipe: Callable[..., Recip
         Run(tmp_path / "run").start(recipe.to_yaml())
         with pytest.raises(RecipeError, match=why):
             compare_run(tmp_path / "run")
+
+
+def test_rankings_are_left_out_where_labels_are_compared(make_recipe: Callable[..., Recipe], tmp_path: Path) -> None:
+    train(make_recipe(metrics=["auprc", "iou"], steps=1), tmp_path / "run")
+    assert compare_run(tmp_path / "run").metrics == ("iou",)

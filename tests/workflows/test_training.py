@@ -30,39 +30,6 @@ MakeRecipe = Callable[..., Recipe]
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture
-def make_recipe(tmp_path: Path) -> MakeRecipe:
-    rng = np.random.default_rng(0)
-    for name in "abc":
-        truth = np.zeros((32, 32), np.uint8)
-        truth[8:24, 10:28] = 255
-        image = (truth // 2 + rng.integers(0, 60, truth.shape)).astype(np.uint8)
-        tifffile.imwrite(tmp_path / f"{name}.tif", image, photometric="minisblack")
-        tifffile.imwrite(tmp_path / f"{name}-label.tif", truth, photometric="minisblack")
-
-    def make(**changes: Any) -> Recipe:
-        values: dict[str, Any] = {
-            "name": "squares",
-            "card": {"title": "Squares", "summary": "Squares", "licence": "CC0", "data": "made", "split": "by file"},
-            "architecture": {"name": "unet", "arguments": {"dims": 2, "widths": [2, 4]}},
-            "input": {"axes": "YX"},
-            "classes": [{"value": 1, "name": "square"}],
-            "root": str(tmp_path),
-            "pairs": [
-                {"image": f"{n}.tif", "label": f"{n}-label.tif", "group": n, "use": use}
-                for n, use in {"a": "train", "b": "val", "c": "test"}.items()
-            ],
-            "patch": [16, 16],
-            "batch": 1,
-            "epochs": 1,
-            "steps": 2,
-            "device": "cpu",
-        }
-        return Recipe.checked({**values, **changes}, "test")
-
-    return make
-
-
 def _tests(folder: Path) -> list[str]:
     return [line["test"] for line in Run(folder).metrics() if "test" in line]
 
@@ -303,3 +270,22 @@ def test_a_held_out_plane_without_a_cell_costs_no_training(
     card = read_card(train(make_recipe(**_PROJECT, metrics=["v_rand", "pixel_accuracy"]), tmp_path / "run"))
     # V-Rand has nothing to score on plane 5.
     assert [s.metric for s in card.scores] == ["pixel_accuracy"]
+
+
+@pytest.mark.usefixtures("tiny_zoo")
+def test_of_several_classes_the_card_has_each_although_the_old_model_had_one(
+    make_recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    job = Job()
+    recipe = make_recipe(
+        continue_from="tiny2d",
+        head="new",
+        architecture={"name": "unet", "arguments": {"dims": 2, "widths": [4, 8], "out_channels": 2}},
+        classes=[{"value": 1, "name": "square"}, {"value": 2, "name": "bright square"}],
+        label_values={0: 0, 255: 2},
+        metrics=["auprc"],
+    )
+    card = read_card(train(recipe, tmp_path / "run", job=job))
+    assert [s.metric for s in card.scores] == ["auprc", "auprc_bright_square"]
+    assert card.score_line == f"auprc {card.scores[0].value:.3f}"
+    assert "square" not in job.notes[-1]

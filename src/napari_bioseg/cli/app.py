@@ -12,9 +12,11 @@ from typing import Annotated, Any
 import typer
 
 from napari_bioseg import __version__
+from napari_bioseg.cli.batch_command import batch
 from napari_bioseg.cli.compare_command import compare
 from napari_bioseg.cli.console import console_job, show
 from napari_bioseg.cli.flags import with_flags
+from napari_bioseg.cli.sync_command import sync
 from napari_bioseg.cli.zoo_commands import Json, export_model, import_model, models, promote, rollback
 from napari_bioseg.core.errors import BiosegError, Cancelled
 from napari_bioseg.core.job import format_duration
@@ -158,7 +160,7 @@ def evaluate(
     show(scores_of(rows), score_table(rows), as_json)
 
 
-for _command in (compare, promote, rollback, export_model, import_model):
+for _command in (compare, batch, promote, rollback, export_model, import_model, sync):
     app.command()(_command)
 
 

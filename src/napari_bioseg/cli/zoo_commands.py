@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_bioseg.cli.console import console_job, show, table
+from napari_bioseg.cli.sync_command import Address
 from napari_bioseg.core.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -82,15 +83,32 @@ def export_model(
 
 
 def import_model(
-    file: Annotated[Path, typer.Argument(metavar="FILE.zip", help="What export-model wrote")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="FILE.zip that export-model wrote; or of an MLflow registry models:/NAME@champion or models:/NAME/2",
+        ),
+    ],
     name: Annotated[str | None, typer.Option("--as", help="Name in the zoo; none: the one that it had")] = None,
+    tracking_uri: Address = None,
     as_json: Json = False,
 ) -> None:
-    """Take a model from a file into the zoo, as a new version of its name; the champion stays."""
+    """Take a model from a file or a registry into the zoo, as a new version of its name; the champion stays."""
     from napari_bioseg.models.archive import import_model as verb
 
-    card = verb(file, name)
+    card = _pull(source, name, tracking_uri) if source.startswith("models:") else verb(Path(source), name)
     _show_card(card, f"imported as {card.name}@{card.version}; use it with --model {card.name}@{card.version}", as_json)
+
+
+def _pull(source: str, name: str | None, tracking_uri: str | None) -> Card:
+    from napari_bioseg.models import read_card
+    from napari_bioseg.runs.registry import parse_reference
+    from napari_bioseg.workflows.pulling import pull_model
+
+    found, version = parse_reference(source)
+    with console_job() as job:
+        return read_card(pull_model(found, version, tracking_uri, family=name, job=job))
 
 
 def _show_card(card: Card, text: str, as_json: bool) -> None:

@@ -5,6 +5,7 @@
     ├── UnknownAxesError        (ValueError)       a file does not say what its axes are
     ├── UnwritableFileError     (OSError)          a result cannot be saved where it was asked for
     ├── DownloadError           (OSError)          what the user asked to download did not come, or not as it should
+    ├── ServerError             (ConnectionError)  a tracking server is not there, or does not take what it is given
     ├── ModelNotFoundError      (LookupError)      no model of that name in the zoo
     ├── BrokenModelError        (ValueError)       a model folder that does not hold what its card says
     ├── IncompatibleImageError  (ValueError)       this model cannot take this image
@@ -77,6 +78,10 @@ class UnwritableFileError(BiosegError, OSError):
 
 class DownloadError(BiosegError, OSError):
     """A download that the user asked for did not come, or is not what it should be."""
+
+
+class ServerError(BiosegError, ConnectionError):
+    """A tracking server cannot be reached, refuses, or breaks off."""
 
 
 class ModelNotFoundError(BiosegError, LookupError):

@@ -9,25 +9,15 @@ import zlib
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import torch
-import yaml
-from safetensors import SafetensorError, safe_open
-from yaml.events import CollectionEndEvent, CollectionStartEvent
-
 from napari_bioseg.core.errors import BiosegError, BrokenModelError, RecipeError, UnreadableFileError
 from napari_bioseg.core.files import whole_or_nothing, writing
-from napari_bioseg.models.card import CARD_FILE, README_FILE, WEIGHTS_FILE, Card, check_weights, read_card
-from napari_bioseg.models.model import read_model
-from napari_bioseg.models.registry import build_network
-from napari_bioseg.models.zoo import changing_family, find_model
+from napari_bioseg.models.card import WEIGHTS_FILE, Card, check_weights, read_card
+from napari_bioseg.models.importing import AGAIN, LARGEST, import_folder
+from napari_bioseg.models.zoo import find_model
 
-LARGEST = {CARD_FILE: 2**20, README_FILE: 2**20, WEIGHTS_FILE: 2**32}
-"""What may be in an archive, and how many bytes it may have."""
 _MOST_SMALLER = 100  # times that weights may shrink: no trained ones do by as much as two
 _SMALL = 2**20
-_DEEPEST = 50  # levels of a card
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_AGAIN = "Ask for the file again"
 
 
 def export_model(name: str | Path, out: Path) -> Path:
@@ -97,16 +87,8 @@ def import_model(file: Path, name: str | None = None) -> Card:
         The zoo cannot be written.
     """
     with TemporaryDirectory(prefix="bioseg-") as temporary:
-        folder = Path(temporary)
-        _unpack(file, folder)
-        try:
-            card = _checked(folder)
-        except (BrokenModelError, RecipeError) as error:
-            # Of the archive, not of a folder that the user never sees.
-            fix = error.fix if isinstance(error, RecipeError) else _AGAIN
-            raise BrokenModelError(f"{file}: {Path(error.subject).name}", error.problem, fix) from error
-        with changing_family(name or card.name) as family:
-            return family.add(folder, "imported", origin=file)
+        _unpack(file, Path(temporary))
+        return import_folder(Path(temporary), file, name)
 
 
 def check_zip_ending(out: Path) -> None:
@@ -130,7 +112,7 @@ def _unpack(file: Path, folder: Path) -> None:
     except OSError as error:
         raise UnreadableFileError(str(file), f"cannot be read ({error.strerror or error})", "Check the path") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise UnreadableFileError(str(file), f"is no zip, or a damaged one ({error})", _AGAIN) from error
+        raise UnreadableFileError(str(file), f"is no zip, or a damaged one ({error})", AGAIN) from error
 
 
 def _unpack_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) -> None:
@@ -143,49 +125,13 @@ def _entries(file: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     entries = archive.infolist()
     if sorted(e.filename for e in entries) != sorted(LARGEST):
         there = ", ".join(repr(e.filename) for e in entries[:5]) + (", …" if len(entries) > 5 else "")
-        raise BrokenModelError(str(file), f"must hold {', '.join(LARGEST)} and nothing else, not {there}", _AGAIN)
+        raise BrokenModelError(str(file), f"must hold {', '.join(LARGEST)} and nothing else, not {there}", AGAIN)
     for entry in entries:
         mode = entry.external_attr >> 16
         if stat.S_IFMT(mode) not in (0, stat.S_IFREG) or entry.compress_type not in _METHODS:
-            raise BrokenModelError(f"{file}: {entry.filename}", "is no plain file", _AGAIN)
+            raise BrokenModelError(f"{file}: {entry.filename}", "is no plain file", AGAIN)
         packed = max(entry.compress_size * _MOST_SMALLER, _SMALL)
         if entry.file_size > min(LARGEST[entry.filename], packed):
             problem = f"would be {entry.file_size / 2**20:,.0f} MiB, from {entry.compress_size / 2**20:,.0f} MiB"
-            raise BrokenModelError(f"{file}: {entry.filename}", problem, _AGAIN)
+            raise BrokenModelError(f"{file}: {entry.filename}", problem, AGAIN)
     return entries
-
-
-def _checked(folder: Path) -> Card:
-    """Return the card of an unpacked model once it was loaded."""
-    _check_plain(folder / CARD_FILE)
-    card = read_card(folder)
-    if not card.sha256:
-        raise BrokenModelError(CARD_FILE, "has no sha256 of the weights", _AGAIN)
-    check_weights(folder, card)
-    _check_size(folder, card)
-    return read_model(folder).card
-
-
-def _check_plain(card: Path) -> None:
-    """Refuse a card whose parts stand for each other: a few lines of that would fill the memory."""
-    depth = 0
-    try:
-        for event in yaml.parse(card.read_bytes()):
-            depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
-            if isinstance(event, yaml.AliasEvent) or depth > _DEEPEST:
-                raise BrokenModelError(CARD_FILE, "is no card: it refers to itself, or is nested too deeply", _AGAIN)
-    except yaml.YAMLError as error:
-        raise BrokenModelError(CARD_FILE, f"is not valid YAML ({str(error).splitlines()[0]})", _AGAIN) from error
-
-
-def _check_size(folder: Path, card: Card) -> None:
-    """Refuse a card whose network is not that of the weights, before memory is taken for it."""
-    try:
-        with torch.device("meta"):
-            wanted = build_network(card.architecture.name, card.architecture.arguments).state_dict()
-        with safe_open(folder / WEIGHTS_FILE, "pt") as weights:
-            found = {key: tuple(weights.get_slice(key).get_shape()) for key in weights.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise BrokenModelError(WEIGHTS_FILE, f"is damaged ({error})", _AGAIN) from error
-    if found != {key: tuple(tensor.shape) for key, tensor in wanted.items()}:
-        raise BrokenModelError(WEIGHTS_FILE, "does not fit its card", _AGAIN)

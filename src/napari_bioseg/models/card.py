@@ -98,9 +98,13 @@ class Card(Options):
 
     @property
     def score_line(self) -> str:
-        """The measured scores in one line: the first of each metric, which is the mean where there are several."""
+        """The measured scores in one line: the first of each metric, which is the mean where there are several.
+
+        Those of single classes of several are left out: they have a mean, too.
+        """
         first = {s.metric: s.value for s in reversed(self.scores)}
-        metrics = dict.fromkeys(s.metric for s in self.scores)
+        single = {c.score_of(metric) for c in self.classes for metric in first}
+        metrics = dict.fromkeys(s.metric for s in self.scores if s.metric not in single)
         return ", ".join(f"{metric} {first[metric]:.3f}" for metric in metrics) or "not measured"
 
 

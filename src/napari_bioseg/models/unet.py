@@ -8,6 +8,7 @@ coarse Z of two-photon stacks is pooled later than Y and X (as in nnU-Net, Isens
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -80,9 +81,7 @@ class UNet(Network):
     @property
     def stride(self) -> tuple[int, ...]:
         """Product of the pooling steps along each axis."""
-        return tuple(int(torch.tensor(s).prod()) for s in zip(*self.strides, strict=True)) or (1,) * len(
-            self.kernels[0]
-        )
+        return tuple(math.prod(s) for s in zip(*self.strides, strict=True)) or (1,) * len(self.kernels[0])
 
     @property
     def halo(self) -> tuple[int, ...]:

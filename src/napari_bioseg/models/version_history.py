@@ -27,7 +27,7 @@ class Event:
     champion : int
         Which is the champion from then on.
     source : str
-        Folder or file that it came from; empty where nothing came.
+        Folder, file or address that it came from; empty where nothing came.
     """
 
     time: str
@@ -43,7 +43,7 @@ def read_history(path: Path) -> tuple[Event, ...]:
     return tuple(event for line in lines if (event := _event(line)) is not None)
 
 
-def add_event(path: Path, what: str, version: int, champion: int, source: Path | None = None) -> None:
+def add_event(path: Path, what: str, version: int, champion: int, source: Path | str | None = None) -> None:
     """Append what has just happened.
 
     Raises
@@ -52,7 +52,8 @@ def add_event(path: Path, what: str, version: int, champion: int, source: Path |
         The file cannot be written.
     """
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    event = Event(now, what, version, champion, str(source.absolute()) if source else "")
+    came = str(source.absolute() if isinstance(source, Path) else source or "")
+    event = Event(now, what, version, champion, came)
     with writing(path), path.open("a+b") as stream:
         stream.seek(max(0, stream.seek(0, os.SEEK_END) - 1))
         # A line that a crash has cut must not take this one with it.

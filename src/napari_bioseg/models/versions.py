@@ -132,7 +132,7 @@ class Family:
         lineage: Lineage | None = None,
         readme: Callable[[Card], str] | None = None,
         champion: bool = False,
-        origin: Path | None = None,
+        origin: Path | str | None = None,
     ) -> Card:
         """Copy a model folder in as the next version.
 
@@ -147,8 +147,8 @@ class Family:
             Writes the README from the new card; none: the README of the source is copied.
         champion : bool
             Whether it becomes the champion; the first version does in any case.
-        origin : Path, optional
-            For the history, where the source is but a copy of it.
+        origin : Path or str, optional
+            For the history, where the source is but a copy of it: a file, or an address.
 
         Returns
         -------

@@ -24,6 +24,8 @@ class Settings(Options):
     correct: dict[str, Any] = Field(default_factory=dict, description="Last options of the tools of the panel Correct")
     vessels: dict[str, Any] = Field(default_factory=dict, description="Last options of the panel Vessel check")
     finetune: dict[str, Any] = Field(default_factory=dict, description="Last options of the panel Fine-tune")
+    batch: dict[str, Any] = Field(default_factory=dict, description="Last choices of the panel Batch")
+    runs: dict[str, Any] = Field(default_factory=dict, description="Server and choices of the panel Runs")
     axes: dict[str, str] = Field(default_factory=dict, description="Axes of bare stacks, by folder and dimensions")
 
 

@@ -13,11 +13,13 @@ from typing import Any
 from napari_bioseg.core.errors import BiosegError
 from napari_bioseg.core.job import format_duration
 from napari_bioseg.models.card import CARD_FILE
-from napari_bioseg.plugin.training_preview import Preview, read_preview
-from napari_bioseg.runs.run import RECIPE, find_run, is_busy
+from napari_bioseg.runs import find_run
+from napari_bioseg.runs.lock import is_busy
+from napari_bioseg.runs.register import RECIPE
 from napari_bioseg.training.recipe import Recipe, read_recipe
 from napari_bioseg.workflows.comparison_result import FILE
 from napari_bioseg.workflows.finetuning import list_runs
+from napari_bioseg.workflows.training_preview import Preview, read_preview
 
 _RECENT = 5  # epochs that the pace is told by
 

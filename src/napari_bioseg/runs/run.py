@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-import platform
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from napari_bioseg.core.errors import UnreadableFileError, UnwritableFileError
+from napari_bioseg.core.errors import Cancelled, UnreadableFileError
 from napari_bioseg.core.files import whole_or_nothing
+from napari_bioseg.runs.environment import ENVIRONMENT, environment
+from napari_bioseg.runs.info import Kind, RunInfo, Status, new_id, now, one_line, read_info, write_info
+from napari_bioseg.runs.register import RECIPE, remember
 
 METRICS = "metrics.jsonl"
-RECIPE = "recipe.yaml"
-_LOCK, _PATIENCE = ".training.lock", 2.0  # seconds
-_LIBRARIES = ("napari-bioseg", "torch", "numpy", "scipy", "scikit-image", "zarr", "tifffile", "openvino")
 
 
 class Run:
-    """A folder that records one training or prediction.
+    """A folder that records one training or batch.
 
     Parameters
     ----------
@@ -36,14 +31,101 @@ class Run:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
-    def start(self, recipe: str) -> None:
-        """Write the recipe and what it runs on."""
+    def start(
+        self,
+        recipe: str,
+        *,
+        kind: Kind = "training",
+        name: str = "",
+        tags: Mapping[str, str] | None = None,
+        parent: str | None = None,
+    ) -> None:
+        """Write the recipe, what it runs on, and that it runs; a run that is gone on with keeps its id.
+
+        Parameters
+        ----------
+        recipe : str
+            YAML.
+        kind : {"training", "comparison", "batch"}
+        name : str
+            Empty: that of the folder.
+        tags : mapping, optional
+            E.g. image, model and project.
+        parent : str, optional
+            Id of the run that this is a part of; the list of runs then holds that one alone.
+
+        Raises
+        ------
+        UnreadableFileError
+            The run is there and its ``run.json`` is damaged.
+        UnwritableFileError
+            The disk is full, or the folder refuses.
+        """
+        before = self.info or self._found(kind, "running")
         self._write(RECIPE, recipe)
-        self._write("environment.json", json.dumps(environment(), indent=1))
+        self._write(ENVIRONMENT, json.dumps(environment(), indent=1))
+        known = {"kind": kind, "name": name or before.name, "parent": parent, "tags": {**before.tags, **(tags or {})}}
+        write_info(self.folder, before.model_copy(update={**known, "ended": None, "status": "running", "why": None}))
+        if parent is None:
+            remember(self.folder)
+
+    def end(self, status: Status, why: str | None = None) -> None:
+        """Write how the run ended, and why where it failed.
+
+        Raises
+        ------
+        UnreadableFileError, UnwritableFileError
+            As for `start`.
+        """
+        info = self.info or self._found("training", status)
+        write_info(self.folder, info.model_copy(update={"ended": now(), "status": status, "why": why}))
+
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """Write at the end of the block how the run ended, whatever comes."""
+        try:
+            yield
+        except (Cancelled, KeyboardInterrupt):
+            self._end_anyhow("cancelled", None)
+            raise
+        except BaseException as error:
+            self._end_anyhow("failed", one_line(str(error) or type(error).__name__))
+            raise
+        self.end("finished")
+
+    @property
+    def info(self) -> RunInfo | None:
+        """What the run says of itself; None before its start, and for a run of an older version.
+
+        Raises
+        ------
+        UnreadableFileError
+            ``run.json`` is damaged.
+        """
+        return read_info(self.folder)
+
+    def adopt(self, status: Status) -> RunInfo:
+        """Return what the run says of itself; one of an older version gets an id now, and keeps its times.
+
+        Parameters
+        ----------
+        status : {"running", "finished", "failed", "cancelled"}
+            Of an older run, as far as its files tell.
+
+        Raises
+        ------
+        UnreadableFileError, UnwritableFileError
+            As for `start`.
+        """
+        info = self.info
+        if info is None:
+            info = self._found("training", status)
+            write_info(self.folder, info)
+        return info
 
     def log(self, **values: Any) -> None:
         """Append one line of metrics; it is on disk when this returns."""
-        values = {"time": datetime.now(UTC).isoformat(timespec="seconds"), **values}
+        values = {"time": now(), **values}
         with (self.folder / METRICS).open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(values) + "\n")
             stream.flush()
@@ -62,19 +144,21 @@ class Run:
         """Drop the other lines: a resumed run writes them again."""
         self._write(METRICS, "".join(json.dumps(line) + "\n" for line in self.metrics() if wanted(line)))
 
+    def _end_anyhow(self, status: Status, why: str | None) -> None:
+        # What ended the run is told to the user, not that it could not be noted as well.
+        with suppress(OSError):
+            self.end(status, why)
+
+    def _found(self, kind: Kind, status: Status) -> RunInfo:
+        """Return what the files of a run without ``run.json`` tell of it."""
+        times = [str(line["time"]) for line in self.metrics() if "time" in line]
+        ended = (times[-1] if times else now()) if status != "running" else None
+        started = times[0] if times else now()
+        return RunInfo(id=new_id(), kind=kind, name=self.folder.name, started=started, ended=ended, status=status)
+
     def _write(self, name: str, text: str) -> None:
         with whole_or_nothing(self.folder / name) as part:
             part.write_text(text, encoding="utf-8")
-
-
-def environment() -> dict[str, Any]:
-    """Return library versions and the machine."""
-    return {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "cpus": os.cpu_count(),
-        "libraries": {name: found for name in _LIBRARIES if (found := _version(name))},
-    }
 
 
 def find_run(folder: Path) -> Run:
@@ -90,47 +174,3 @@ def find_run(folder: Path) -> Run:
             str(folder), "is no run (it has no recipe.yaml)", "Give the folder that the training printed"
         )
     return Run(folder)
-
-
-@contextmanager
-def at_work(folder: Path) -> Iterator[None]:
-    """Hold a run while it is trained, so that no other program trains in it.
-
-    Raises
-    ------
-    UnwritableFileError
-        Another one does.
-    """
-    lock = FileLock(folder / _LOCK)
-    try:
-        # Whoever only looks lets go at once.
-        lock.acquire(timeout=_PATIENCE)
-    except Timeout as error:
-        problem = "is at work in another window or terminal"
-        raise UnwritableFileError(str(folder), problem, "Wait for it, or stop it there") from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def is_busy(folder: Path) -> bool:
-    """Whether a program trains in a run now."""
-    if not (folder / _LOCK).is_file():
-        return False
-    lock = FileLock(folder / _LOCK)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        return True
-    except OSError:  # a folder that cannot be written
-        return False
-    lock.release()
-    return False
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None

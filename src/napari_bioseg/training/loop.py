@@ -18,6 +18,7 @@ from napari_bioseg.models.model import Model
 from napari_bioseg.models.network import Network
 from napari_bioseg.models.registry import build_network
 from napari_bioseg.runs import Run
+from napari_bioseg.runs.system import Machine
 from napari_bioseg.tasks import TASKS, weighing, weighted_loss
 from napari_bioseg.training.batches import draw_batch
 from napari_bioseg.training.distillation import find_teacher
@@ -80,7 +81,7 @@ def fit(recipe: Recipe, run: Run, *, job: Job | None = None) -> Network:
     load_state(run.folder / "last.pt", state)
     run.keep_metrics(lambda line: "stopped" not in line and line.get("epoch", 0) <= state.epoch)
 
-    total = recipe.epochs * recipe.steps
+    total, machine = recipe.epochs * recipe.steps, Machine()
     job.stage(f"Training {recipe.name}", total, state.epoch * recipe.steps)
     job.check()
     with ThreadPoolExecutor(1) as pool:
@@ -121,6 +122,7 @@ def fit(recipe: Recipe, run: Run, *, job: Job | None = None) -> Network:
                 seconds=time.monotonic() - began,
                 memory=memory_used(device.type),
                 device=device.type,
+                system=machine.figures(),
             )
             # In this order: after a crash in between, the epoch is made again.
             if improved:

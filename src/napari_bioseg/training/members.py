@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from napari_bioseg.core.job import Job
@@ -22,11 +24,11 @@ def parts(recipe: Recipe) -> list[Recipe]:
     ]
 
 
-def fit_members(recipe: Recipe, folder: Path, job: Job) -> tuple[ArchitectureSpec, Network]:
+def fit_members(recipe: Recipe, folder: Path, whole: Run, job: Job) -> tuple[ArchitectureSpec, Network]:
     """Train the networks of a recipe one after the other, each resumable, and return them as one.
 
-    A single network has its run in `folder`, several have theirs in ``member-1``, ``member-2`` and so on there. Told
-    that it is enough, no further one is begun.
+    A single network has its run in `folder`, several have theirs in ``member-1``, ``member-2`` and so on there; each
+    that is not the run `whole` itself is a part of it. Told that it is enough, no further one is begun.
 
     Raises
     ------
@@ -39,5 +41,15 @@ def fit_members(recipe: Recipe, folder: Path, job: Job) -> tuple[ArchitectureSpe
         if trained and job.finishing:
             break
         run = Run(folder / f"member-{number}" if len(todo) > 1 else folder)
-        trained.append((part.architecture, fit(part, run, job=job)))
+        with nullcontext() if run.folder == whole.folder else _recorded(part, run, whole):
+            trained.append((part.architecture, fit(part, run, job=job)))
     return join(trained, recipe.output.activation)
+
+
+@contextmanager
+def _recorded(recipe: Recipe, run: Run, whole: Run) -> Iterator[None]:
+    info = whole.adopt("running")
+    name = f"{info.name}/{run.folder.relative_to(whole.folder).as_posix()}"
+    run.start(recipe.to_yaml(), name=name, tags=info.tags, parent=info.id)
+    with run.ending():
+        yield

@@ -57,6 +57,16 @@ def row(*widgets: QWidget) -> QHBoxLayout:
     return made
 
 
+def column(*widgets: QWidget) -> QVBoxLayout:
+    """Return widgets below each other, without a margin."""
+    made = QVBoxLayout()
+    made.setContentsMargins(0, 0, 0, 0)
+    made.setSpacing(3)
+    for widget in widgets:
+        made.addWidget(widget)
+    return made
+
+
 def notes() -> QLabel:
     """Return the place for what the user should know; hidden while there is nothing."""
     made = QLabel()

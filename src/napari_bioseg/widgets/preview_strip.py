@@ -10,7 +10,7 @@ from qtpy.QtCore import QRect, QSize, Qt
 from qtpy.QtGui import QImage, QPainter
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from napari_bioseg.plugin.training_preview import MOST, PREDICTED, TRUE, Preview
+from napari_bioseg.workflows.training_preview import MOST, PREDICTED, TRUE, Preview
 
 GAP = 6
 TALLEST = 190

@@ -6,26 +6,30 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from napari_bioseg.workflows.batching import batch
     from napari_bioseg.workflows.comparison import compare
     from napari_bioseg.workflows.detection import detect
     from napari_bioseg.workflows.evaluation import evaluate
     from napari_bioseg.workflows.run_comparison import compare_run
     from napari_bioseg.workflows.segmentation import segment
+    from napari_bioseg.workflows.synchronising import sync
     from napari_bioseg.workflows.training import train
     from napari_bioseg.workflows.vessel_check import check_vessels
 
 # A module must not bear its verb's name: once imported, it would hide the function here.
 _HOME = {
+    "batch": "batching",
     "check_vessels": "vessel_check",
     "compare": "comparison",
     "compare_run": "run_comparison",
     "detect": "detection",
     "evaluate": "evaluation",
     "segment": "segmentation",
+    "sync": "synchronising",
     "train": "training",
 }
 
-__all__ = ["check_vessels", "compare", "compare_run", "detect", "evaluate", "segment", "train"]
+__all__ = ["batch", "check_vessels", "compare", "compare_run", "detect", "evaluate", "segment", "sync", "train"]
 
 
 def __getattr__(name: str) -> Any:

@@ -14,14 +14,16 @@ from napari_bioseg.core.options import Options
 from napari_bioseg.corrections.project import ENDING
 from napari_bioseg.models.card import Card, read_card
 from napari_bioseg.models.zoo import find_model
-from napari_bioseg.runs import Run
 from napari_bioseg.training.recipe import Recipe
 from napari_bioseg.workflows.origin import origin_of
 
 RUNS = "runs"
 _STEPS = {"quick": 40, "normal": 120, "thorough": 600}
 _EPOCH = {"quick": 10, "normal": 15, "thorough": 30}  # steps of one: how often there is something to see
-_INHERITED = ("patch", "batch", "losses", "foreground_share", "draw", "augmentation", "weight_decay", "select_on")
+_INHERITED = (
+    "patch", "batch", "losses", "draw", "foreground_share", "foreground_draw", "augmentation", "weight_decay",
+    "select_on",
+)  # fmt: skip
 _LEARNING_RATE = {"semantic": 1e-3, "detection": 3e-4}
 _AVERAGING = 0.98
 _DISTILLATION = 0.5
@@ -122,11 +124,10 @@ def new_run(project: Path, recipe: Recipe) -> Path:
         The project cannot be written.
     """
     # Only here: it loads torch, which the panel's form of options can do without.
+    from napari_bioseg.workflows.recording import start_training
     from napari_bioseg.workflows.training import new_run_folder
 
-    folder = new_run_folder(project / RUNS / recipe.name)
-    Run(folder).start(recipe.to_yaml())
-    return folder
+    return start_training(recipe, new_run_folder(project / RUNS / recipe.name)).folder
 
 
 def list_runs(project: Path) -> tuple[Path, ...]:

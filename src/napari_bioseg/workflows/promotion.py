@@ -14,7 +14,7 @@ from napari_bioseg.core.job import Job
 from napari_bioseg.models.card import CARD_FILE, Card, Lineage, check_weights, read_card
 from napari_bioseg.models.versions import Family
 from napari_bioseg.models.zoo import changing_family, find_family, find_model
-from napari_bioseg.runs.run import RECIPE
+from napari_bioseg.runs.register import RECIPE
 from napari_bioseg.workflows.comparison_result import FILE
 from napari_bioseg.workflows.readme import readme
 

@@ -8,7 +8,9 @@ from napari_bioseg.core.errors import RecipeError
 from napari_bioseg.core.job import Job
 from napari_bioseg.inference import PredictOptions
 from napari_bioseg.models.card import CARD_FILE
-from napari_bioseg.runs import find_run
+from napari_bioseg.runs import Run, find_run
+from napari_bioseg.tasks import default_metrics
+from napari_bioseg.tasks.semantic import RANKED
 from napari_bioseg.training.open_pairs import data_root
 from napari_bioseg.training.recipe import Recipe, read_recipe
 from napari_bioseg.training.training_set import FrozenPair, frozen
@@ -53,10 +55,21 @@ def compare_run(run: Path, *, job: Job | None = None) -> Comparison:
     recipe = frozen(recipe, run)
     # As the training scores what it holds out.
     options = PredictOptions(backend="torch")
+    # Of the metrics of the training, those that can be told of labels.
+    told = tuple(m for m in recipe.metrics if m not in RANKED) or default_metrics(recipe.task)
+    recipe = recipe.model_copy(update={"metrics": told})
     original = _original(recipe, models, options, job)
     found = compare_cases(models, tested_cases(recipe), recipe.metrics, options, job=job, original=original)
     found.write(run / FILE)
+    _log(Run(run), found)
     return found
+
+
+def _log(run: Run, found: Comparison) -> None:
+    """Put the means into the metrics of the run, in place of those of a comparison before."""
+    run.keep_metrics(lambda line: "comparison" not in line)
+    means = {m: {"old": d.old, "new": d.new, "difference": d.mean} for m, d in found.differences.items() if d.n}
+    run.log(comparison=means)
 
 
 def _original(recipe: Recipe, models: Models, options: PredictOptions, job: Job) -> Original:

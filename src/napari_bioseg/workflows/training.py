@@ -21,7 +21,6 @@ from napari_bioseg.models.model import Model, write_model
 from napari_bioseg.models.network import Network
 from napari_bioseg.models.zoo import load_model, pinned
 from napari_bioseg.runs import Run
-from napari_bioseg.runs.run import at_work
 from napari_bioseg.tasks import TASKS, Decision, map_labels
 from napari_bioseg.tasks.semantic import can_score
 from napari_bioseg.training.check import check_recipe
@@ -41,6 +40,7 @@ from napari_bioseg.workflows.box_evaluation import best_confidence, evaluate_box
 from napari_bioseg.workflows.evaluation import evaluate_image, probabilities, take_planes
 from napari_bioseg.workflows.options import EvaluateOptions
 from napari_bioseg.workflows.readme import readme
+from napari_bioseg.workflows.recording import recorded
 from napari_bioseg.workflows.scores import Row
 
 _THRESHOLDS = tuple(round(0.1 * i, 1) for i in range(1, 10))
@@ -80,26 +80,25 @@ def train(recipe: Recipe, folder: Path, *, job: Job | None = None) -> Path:
     make_card(recipe)
     asked, recipe = recipe, frozen(recipe, folder)
     check_recipe(recipe)
-    Run(folder)
-    with at_work(folder):
-        Run(folder).start(asked.to_yaml())
-        return _train(asked, _with_notes(freeze(recipe, folder), folder, job), folder, job)
+    with recorded(asked, folder, job) as run:
+        return _train(asked, _with_notes(freeze(recipe, folder), folder, job), run, job)
 
 
-def _train(asked: Recipe, recipe: Recipe, folder: Path, job: Job) -> Path:
+def _train(asked: Recipe, recipe: Recipe, run: Run, job: Job) -> Path:
     """Train by a recipe whose projects are frozen in the run; the card tells what was asked for."""
+    folder = run.folder
     rows: list[tuple[Pair, Row]] = []
     trained = []
     for number, fold in enumerate(recipe.folds, start=1):
         part = recipe.without_fold(fold)
-        trained.append(fit_members(part, folder / f"fold-{number}", job))
+        trained.append(fit_members(part, folder / f"fold-{number}", run, job))
         rows += _test(part, Model(make_card(part), trained[-1][1]), job)
     if recipe.ensemble == "none":
-        trained = [fit_members(recipe, folder / "final" if recipe.folds else folder, job)]
+        trained = [fit_members(recipe, folder / "final" if recipe.folds else folder, run, job)]
     architecture, network = join(trained, recipe.output.activation)
     recipe = _with_best_threshold(recipe, network, job)
     tested = _test(recipe, Model(make_card(recipe), network), job)
-    _log(Run(folder), [*rows, *tested], [*([None] * len(rows)), *_before(recipe, tested, job)])
+    _log(run, [*rows, *tested], [*([None] * len(rows)), *_before(recipe, tested, job)])
     card = make_card(recipe.model_copy(update={"pairs": asked.pairs}), _scores(recipe, [*rows, *tested]))
     card = card.model_copy(update={"architecture": architecture})
     write_model(folder / recipe.name, card, network, readme(card))
@@ -121,7 +120,11 @@ def _before(recipe: Recipe, tested: list[tuple[Pair, Row]], job: Job) -> list[di
         return [None] * len(tested)
     before = [row.scores for _, row in _test(recipe, load_model(recipe.continue_from), job)]
     for (pair, row), scores in zip(tested, before, strict=True):
-        told = ", ".join(f"{name} {scores[name]:.3f} before, {value:.3f} now" for name, value in row.scores.items())
+        told = ", ".join(
+            f"{name} {scores[name]:.3f} before, {value:.3f} now"
+            for name, value in row.scores.items()
+            if name in scores  # of classes that it told, too
+        )
         job.note(f"{pair.name}: {told}")
     return list(before)
 
@@ -230,11 +233,12 @@ def _with_threshold(recipe: Recipe, threshold: float) -> Recipe:
 
 
 def _scores(recipe: Recipe, rows: list[tuple[Pair, Row]]) -> tuple[Score, ...]:
-    found = [_score(metric, pair, row) for pair, row in rows for metric in recipe.metrics if metric in row.scores]
+    found = [_score(metric, pair, row) for pair, row in rows for metric in row.scores]
     if len(rows) > 1:
         # The mean comes first: it is what the list of models shows.
         how = "each left out by group" if recipe.folds else "none trained on"
-        scored = {metric: [row for _, row in rows if metric in row.scores] for metric in recipe.metrics}
+        names = dict.fromkeys(metric for _, row in rows for metric in row.scores)
+        scored = {metric: [row for _, row in rows if metric in row.scores] for metric in names}
         means = [
             Score(
                 metric=metric,
@@ -244,7 +248,6 @@ def _scores(recipe: Recipe, rows: list[tuple[Pair, Row]]) -> tuple[Score, ...]:
                 baseline=_mean([row.oracle.get(metric) for row in those]),
             )
             for metric, those in scored.items()
-            if those
         ]
         found = means + found
     return tuple(found)
