@@ -100,7 +100,7 @@ def test_a_recipe_of_the_panel_segment_is_taken(open_panel, window, qtbot, image
 
     window.open(images / "a.tif", plugin="napari-bioseg")
     _, segment = window.window.add_plugin_dock_widget("napari-bioseg", "Segment")
-    qtbot.waitUntil(lambda: segment.view.recipe_button.isEnabled(), timeout=WAIT)
+    qtbot.waitUntil(segment.view.recipe_button.isEnabled, timeout=WAIT)
     segment.view.labels_form.set_values({"threshold": 0.7})
     segment.save_recipe_to(tmp_path / "r.yaml")
     assert read_batch_recipe(tmp_path / "r.yaml").threshold == 0.7
