@@ -101,6 +101,12 @@ def test_a_bad_image_stops_no_other(images: Path, tmp_path: Path) -> None:
     assert _batch(images, tmp_path / "out").failed == ()
 
 
+def test_an_image_that_is_gone_is_told_as_such(images: Path, tmp_path: Path) -> None:
+    report = batch([images / "a.tif", images / "none.tif"], tmp_path / "out", **_OPTIONS)
+    assert [record.state for record in report.records] == ["done", "failed"]
+    assert report.failed[0].why.endswith("there is no such file. Check the path")
+
+
 def test_a_stopped_batch_keeps_what_is_done_and_goes_on(images: Path, tmp_path: Path) -> None:
     whole = _results(_batch(images, tmp_path / "whole").out)
     places: list[Place] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from napari_bioseg.core.errors import BiosegError, UnwritableFileError
+
+_LEFTOVER = re.compile(r"\.[0-9a-f]{8}\.(part|old)\.")  # as `whole_or_nothing` names what it works on
 
 
 @contextmanager
@@ -81,6 +84,16 @@ def remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path, endings: tuple[str, ...]) -> None:
+    """Remove what processes that were killed left half written in a folder, of targets with some endings.
+
+    Only for a folder that nobody else writes such targets to meanwhile.
+    """
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if _LEFTOVER.match(path.name) and path.name.endswith(endings):
+            remove(path)
 
 
 def file_sha256(path: Path) -> str:

@@ -29,15 +29,15 @@ def start(task: Task, job: Job | None = None) -> int:
     """
     from napari_bioseg.inference.tiled import begin
 
-    keyed = task.folder / "key"
+    image, key, keyed = task.image(), task.key, task.folder / "key"
     with writing(task.folder):
-        if not keyed.is_file() or keyed.read_text(encoding="ascii") != task.key:
+        if not keyed.is_file() or keyed.read_text(encoding="ascii") != key:
             remove(task.folder)
             task.folder.mkdir(parents=True)
             (task.folder / "began").write_text(str(time.time()), encoding="ascii")
             with whole_or_nothing(keyed) as part:
-                part.write_text(task.key, encoding="ascii")
-    return begin(task.image(), _model(task), _options(task), task.checkpoint, job=job)
+                part.write_text(key, encoding="ascii")
+    return begin(image, _model(task), _options(task), task.checkpoint, job=job)
 
 
 def run_tiles(task: Task, tiles: range | None = None, job: Job | None = None) -> None:

@@ -11,19 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from napari_bioseg.core.errors import BrokenModelError, Cancelled
-from napari_bioseg.core.files import whole_or_nothing, writing
+from napari_bioseg.core.files import remove_leftovers, whole_or_nothing, writing
 from napari_bioseg.core.job import Job
 from napari_bioseg.models import find_model
 from napari_bioseg.models.card import Card, check_weights, read_card
 from napari_bioseg.runs import Run, at_work
 from napari_bioseg.runs.system import Machine
-from napari_bioseg.workflows.batch_items import find_items
+from napari_bioseg.workflows.batch_items import Item, find_items
 from napari_bioseg.workflows.batch_options import BatchOptions
 from napari_bioseg.workflows.batch_outcome import BatchReport, recorded
 from napari_bioseg.workflows.batch_progress import NETWORK, BatchProgress, Listener
 from napari_bioseg.workflows.batch_record import RUN, Record, Records
 from napari_bioseg.workflows.batch_task import Task
 from napari_bioseg.workflows.batch_work import failed, finish, run_tiles, start, told
+
+_OURS = (".ome.zarr", ".csv", ".parquet", ".json", ".png", ".html", ".yaml", ".model")
 
 
 def batch(
@@ -80,6 +82,7 @@ def batch(
     with writing(target):
         (target / RUN).mkdir(parents=True, exist_ok=True)
     with at_work(target / RUN):
+        _sweep(target, items)
         run, model = Run(target / RUN), _kept_model(folder, card, target / RUN / "model")
         tasks = [Task(item, target, options, model, card.sha256) for item in items]
         progress = BatchProgress(items, job, listener)
@@ -95,6 +98,14 @@ def batch(
                 run_on_cluster(scheduler, left, progress, lambda task, record: _ended(task, record, progress, run))
     records = tuple(place.record for place in progress.places if place.record is not None)
     return BatchReport(target, records, before, time.monotonic() - began)
+
+
+def _sweep(out: Path, items: Sequence[Item]) -> None:
+    """Remove what a batch that was killed left half written; this one alone works in the folder."""
+    records = Records(out)
+    results = {(out / item.name).parent for item in items} | {records.path(item.name).parent for item in items}
+    for folder in results | {out, out / RUN}:
+        remove_leftovers(folder, _OURS)
 
 
 def _not_done(tasks: Sequence[Task], progress: BatchProgress) -> list[Task]:
