@@ -57,7 +57,8 @@ def test_each_image_gets_what_segment_gives(images: Path, tmp_path: Path) -> Non
         np.testing.assert_array_equal(written.data.compute(), image.data.compute())
         rows = (tmp_path / "out" / f"{name}.objects.csv").read_text().splitlines()
         assert len(rows) == 1 + alone.labels[:].max()
-    assert (tmp_path / "out" / "report.html").is_file()
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert f"bioseg batch {images} --recipe {tmp_path / 'out' / 'run' / 'recipe.yaml'} --out {tmp_path / 'out'}" in page
     assert not (tmp_path / "out" / "run" / "work" / "a").exists()
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from napari_bioseg.core.errors import UnwritableFileError
 from napari_bioseg.core.job import format_duration
 from napari_bioseg.models.card import Card
 from napari_bioseg.runs import Run
+from napari_bioseg.runs.register import RECIPE
 from napari_bioseg.workflows.batch_options import BatchOptions
 from napari_bioseg.workflows.batch_progress import BatchProgress, Place, State
 from napari_bioseg.workflows.batch_record import Record, Records
@@ -71,22 +73,25 @@ class BatchReport:
 
 
 @contextmanager
-def recorded(run: Run, options: BatchOptions, card: Card, progress: BatchProgress, began: float) -> Iterator[None]:
+def recorded(
+    run: Run, inputs: Sequence[str | Path], options: BatchOptions, card: Card, progress: BatchProgress, began: float
+) -> Iterator[None]:
     """Keep a record of the run, and leave a report behind however it ends."""
-    images = run.folder.parent.name
+    images, out = run.folder.parent.name, run.folder.parent
+    command = ["bioseg", "batch", *map(str, inputs), "--recipe", str(run.folder / RECIPE), "--out", str(out)]
     run.start(options.to_yaml(), kind="batch", name=images, tags={"model": card.name, "image": images})
     try:
         with run.ending():
             yield
     finally:
-        rows = [_row(place, run.folder.parent) for place in progress.places]
+        rows = [_row(place, out) for place in progress.places]
         about = {"model": card.name, "version": card.version, "sha256": card.sha256, **options.model_dump(mode="json")}
         try:
             write_report(
-                run.folder.parent,
+                out,
                 rows,
                 title=f"{card.name} on {len(rows)} images",
-                command=f"bioseg batch --recipe {run.folder / 'recipe.yaml'}",
+                command=shlex.join(command),
                 provenance=about,
                 seconds=time.monotonic() - began,
             )

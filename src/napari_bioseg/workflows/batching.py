@@ -86,7 +86,7 @@ def batch(
         run, model = Run(target / RUN), _kept_model(folder, card, target / RUN / "model")
         tasks = [Task(item, target, options, model, card.sha256) for item in items]
         progress = BatchProgress(items, job, listener)
-        with recorded(run, options, card, progress, began):
+        with recorded(run, inputs, options, card, progress, began):
             left = _not_done(tasks, progress)
             before = len(tasks) - len(left)
             progress.open()
