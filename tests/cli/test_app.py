@@ -17,7 +17,6 @@ import tifffile
 import yaml
 
 from napari_bioseg import __version__, open_image, segment
-from napari_bioseg.cli import main
 from napari_bioseg.io.boxes import write_boxes_csv
 from napari_bioseg.simulate import emccd_frames
 
@@ -30,20 +29,6 @@ def bioseg(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 Here = Callable[..., tuple[int, str]]
-
-
-@pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
-    """Run the command line in this process, which has torch loaded already."""
-
-    def run(*arguments: object) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["bioseg", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        said = capsys.readouterr()
-        return int(left.value.code or 0), said.err + said.out
-
-    return run
 
 
 @pytest.fixture

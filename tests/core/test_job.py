@@ -44,6 +44,14 @@ def test_a_cancelled_job_stops_at_its_next_step():
         job.check()
 
 
+def test_a_part_of_a_job_stops_with_it():
+    job = Job()
+    part = job.part()
+    job.cancel()
+    with pytest.raises(Cancelled):
+        part.step()
+
+
 def test_a_remark_is_kept_once():
     job = Job()
     for text in ("a", "b", "a"):

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_bioseg.core.errors import Cancelled
 from napari_bioseg.core.image import Image, image_from_array
 from napari_bioseg.core.job import Job, Progress
 from napari_bioseg.inference import PredictOptions, predict
@@ -40,9 +39,12 @@ def test_goes_on_where_it_was_stopped(image: Image, model: Model, tmp_path: Path
     assert not first.done
     kept = Checkpoint(tmp_path / "kept").done()
     assert 5 <= len(kept) < 12
+    marks = {tile: (tmp_path / "kept" / "tiles" / str(tile)).stat().st_mtime_ns for tile in kept}
+    (tmp_path / "kept" / "tiles" / ".0123abcd.part.11").touch()  # of a process that was killed
     second = predict(image, model, _OPTIONS, checkpoint=Checkpoint(tmp_path / "kept"), job=Job(seen.append))
     assert second.done
     assert seen[0].before == len(kept)
+    assert {tile: (tmp_path / "kept" / "tiles" / str(tile)).stat().st_mtime_ns for tile in kept} == marks
     np.testing.assert_array_equal(second.probabilities[:], whole.probabilities[:])
 
 
@@ -55,8 +57,9 @@ def test_tiles_keep_the_edges_that_were_chosen_first(image: Image, model: Model,
 def test_parts_of_it_put_together_are_the_whole(image: Image, model: Model, tmp_path: Path) -> None:
     checkpoint = Checkpoint(tmp_path / "kept")
     total = begin(image, model, _OPTIONS, checkpoint)
-    for part in (range(7, total), range(7)):
-        prediction = predict(image, model, _OPTIONS, checkpoint=checkpoint, tiles=part)
+    first = predict(image, model, _OPTIONS, checkpoint=checkpoint, tiles=range(7, total))
+    assert (first.done, checkpoint.done()) == (False, frozenset(range(7, total)))
+    prediction = predict(image, model, _OPTIONS, checkpoint=checkpoint, tiles=range(7))
     assert prediction.done
     assert set(checkpoint.seconds()) == set(range(total))
     assert all(seconds > 0 for seconds in checkpoint.seconds().values())
@@ -83,9 +86,16 @@ def test_one_of_another_plan_is_begun_anew(image: Image, model: Model, tmp_path:
     assert len(checkpoint.done()) == 12
 
 
-def test_a_stopped_job_raises_where_it_is_asked(image: Image, model: Model) -> None:
-    job = Job()
-    part = job.part()
-    job.cancel()
-    with pytest.raises(Cancelled):
-        part.step()
+def test_an_error_in_one_tile_stops_the_others(image: Image, model: Model, tmp_path: Path) -> None:
+    def fail_once(*_: object) -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            raise ZeroDivisionError
+
+    calls: list[int] = []
+    checkpoint = Checkpoint(tmp_path / "kept")
+    begin(image, model, _OPTIONS, checkpoint)
+    model.network.register_forward_pre_hook(fail_once)
+    with pytest.raises(ZeroDivisionError):
+        predict(image, model, _OPTIONS, checkpoint=checkpoint)
+    assert len(checkpoint.done()) < 11

@@ -7,11 +7,15 @@ import os
 import pytest
 
 from napari_bioseg.core.errors import UnwritableFileError
-from napari_bioseg.plugin.run_entries import delete_runs, figures, read_runs, side_by_side
+from napari_bioseg.plugin.run_entries import RunReader, delete_runs, figures, side_by_side
 from napari_bioseg.runs import Run, at_work, known_runs
 from napari_bioseg.runs.sync_state import note_sync
 
 _URI = "http://127.0.0.1:1"
+
+
+def read_runs(uri):
+    return RunReader().read(uri)
 
 
 @pytest.fixture
@@ -37,6 +41,8 @@ def test_the_newest_comes_first_with_its_curves(make_run):
     assert (newest.name, oldest.name) == ("two", "one")
     assert (newest.last("loss"), oldest.last("loss"), oldest.last("score")) == (0.5, 2.0, None)
     assert figures((newest, oldest)) == ("loss",)
+    Run(oldest.folder).log(above=1.0, score=0.5)
+    assert figures(read_runs(_URI)) == ("score", "loss", "above")
     assert side_by_side(oldest, newest) == [("loss", "2", "0.5", "-1.5")]
 
 
@@ -48,8 +54,47 @@ def test_the_state_is_that_of_the_server_asked_for(make_run):
     assert read_runs("http://127.0.0.1:2")[0].state == "local"
     note_sync(folder, _URI, "synced", page="http://page")
     assert (read_runs(_URI)[0].state, read_runs(_URI)[0].page) == ("synced", "http://page")
-    os.utime(folder / "metrics.jsonl", (2**33, 2**33))
-    assert read_runs(_URI)[0].state == "pending"
+    for record in ("metrics.jsonl", "run.json", "comparison.json"):
+        (folder / record).touch()
+        os.utime(folder / record, (2**33, 2**33))
+        assert read_runs(_URI)[0].state == "pending"
+        os.utime(folder / record, (1, 1))
+    os.utime(folder / "sync.json", (2**33, 2**33))
+    assert read_runs(_URI)[0].state == "synced"
+    note_sync(folder, _URI, "failed", why="disk full")
+    os.utime(folder / "run.json", (2**33, 2**33))
+    assert read_runs(_URI)[0].state == "failed"
+
+
+def test_figures_within_others_are_there_by_their_path(make_run):
+    folder = make_run("one")
+    Run(folder).log(epoch=1, loss=2.0, device="cpu", system={"memory": 3})
+    Run(folder).log(test="a.tif", scores={"dice": 0.8}, good=True)
+    entry = read_runs(_URI)[0]
+    assert figures([entry]) == ("loss", "system/memory", "test/scores/dice")
+    assert (entry.last("loss"), entry.last("system/memory"), entry.last("test/scores/dice")) == (2.0, 3, 0.8)
+
+
+def test_a_run_that_has_not_changed_is_not_read_again(make_run):
+    one, two = make_run("one", (3.0,)), make_run("two", (1.0,))
+    reader = RunReader()
+    first = reader.read(_URI)
+    again = reader.read(_URI)
+    assert all(a is b for a, b in zip(first, again, strict=True))
+    Run(one).log(epoch=2, loss=2.0)
+    changed = reader.read(_URI)
+    assert (changed[0] is first[0], changed[1].last("loss")) == (True, 2.0)
+    note_sync(two, _URI, "synced")
+    assert [entry.state for entry in reader.read(_URI)] == ["synced", "local"]
+    assert [entry.state for entry in reader.read("http://127.0.0.1:2")] == ["local", "local"]
+    delete_runs([two])
+    assert [entry.name for entry in reader.read(_URI)] == ["one"]
+
+
+def test_a_damaged_record_hides_no_other_run(make_run):
+    make_run("one")
+    (make_run("two") / "run.json").write_text("{")
+    assert [entry.status for entry in read_runs(_URI)] == ["older", "finished"]
 
 
 def test_a_killed_run_is_told_apart_from_one_at_work(make_run):

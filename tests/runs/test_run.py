@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
 from napari_bioseg.core import Cancelled, UnreadableFileError
 from napari_bioseg.runs import Run, find_run
-from napari_bioseg.runs.info import RunInfo
+from napari_bioseg.runs.info import RunInfo, milliseconds
 
 
 def told(run: Run) -> RunInfo:
@@ -30,6 +31,8 @@ def test_a_line_cut_by_a_crash_is_left_out(tmp_path: Path) -> None:
     with (tmp_path / "metrics.jsonl").open("a", encoding="utf-8") as stream:
         stream.write('{"epoch": 2, "lo')
     assert [m["epoch"] for m in run.metrics()] == [1]
+    run.log(epoch=3)
+    assert [m["epoch"] for m in run.metrics()] == [1, 3]
 
 
 def test_a_resumed_run_drops_what_it_will_write_again(tmp_path: Path) -> None:
@@ -137,3 +140,15 @@ def test_a_damaged_record_is_told(tmp_path: Path) -> None:
         (tmp_path / "run.json").write_text(broken)
         with pytest.raises(UnreadableFileError, match=r"run\.json.*Remove it"):
             _ = Run(tmp_path).info
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows has one time zone for all")
+def test_a_time_that_does_not_say_is_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        times = [milliseconds(f"2026-01-02T03:04:05{zone}") for zone in ("", "+00:00", "Z", "+09:00")]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert times == [1767323045000] * 3 + [1767323045000 - 9 * 3600 * 1000]

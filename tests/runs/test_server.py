@@ -109,6 +109,9 @@ def test_the_keyring_is_asked_where_the_environment_is_silent(
             assert password in (os.environ.get(PASSWORD), os.environ.get(TOKEN))
         # Nothing of it stays for what is started afterwards.
         assert not {USER, PASSWORD, TOKEN} & set(os.environ)
+        monkeypatch.setenv(PASSWORD, "mine")
+        with signed_in(guarded):
+            assert (os.environ[PASSWORD], os.environ.get(TOKEN), os.environ.get(USER)) == ("mine", None, None)
     finally:
         keyring.set_keyring(before)
 

@@ -13,9 +13,9 @@ pytestmark = pytest.mark.gui
 def make_run(tmp_path, mlflow_store):
     from napari_bioseg.runs import Run
 
-    def make(name, losses):
+    def make(name, losses, kind="training"):
         run = Run(tmp_path / name)
-        run.start(f"name: {name}\n", name=name, tags={"image": "stack"})
+        run.start(f"name: {name}\n", kind=kind, name=name, tags={"image": "stack"})
         for epoch, loss in enumerate(losses, start=1):
             run.log(epoch=epoch, loss=loss, score=1 - loss / 4)
         run.end("finished")
@@ -90,16 +90,20 @@ def test_deleting_asks_first(open_panel, window, qtbot, make_run):
     from qtpy.QtWidgets import QMessageBox
 
     folder = make_run("one", (2.0,))
-    panel = open_panel(1)
-    _choose(panel, qtbot, 0)
+    make_run("many", (), kind="batch")
+    panel = open_panel(2)
+    _choose(panel, qtbot, 0, 1)
     panel.view.delete_button.click()
     box = panel.findChild(QMessageBox)
     assert str(folder) in box.text()
+    assert "would begin anew" in box.informativeText()
     box.button(QMessageBox.StandardButton.Cancel).click()
     assert folder.is_dir()
+    _choose(panel, qtbot, 1)
     panel.view.delete_button.click()
     qtbot.waitUntil(lambda: any(b.isVisible() for b in panel.findChildren(QMessageBox)), timeout=WAIT)
     box = next(b for b in panel.findChildren(QMessageBox) if b.isVisible())
+    assert "begin anew" not in box.informativeText()
     box.button(QMessageBox.StandardButton.Yes).click()
-    qtbot.waitUntil(lambda: panel.view.runs.rowCount() == 0, timeout=WAIT)
+    qtbot.waitUntil(lambda: _cells(panel, 0) == ["many"], timeout=WAIT)
     assert not folder.exists()

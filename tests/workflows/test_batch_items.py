@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ import tifffile
 import zarr
 
 from napari_bioseg.core.errors import RecipeError, UnreadableFileError
-from napari_bioseg.workflows.batch_items import find_items, fingerprint
+from napari_bioseg.workflows.batch_items import common_folder, find_items, fingerprint
 
 
 def _tiff(path: Path, shape: tuple[int, ...] = (8, 8)) -> Path:
@@ -50,12 +50,36 @@ def test_names_tell_where_below_the_pattern_or_the_common_folder_an_image_lies(t
     assert _names(tmp_path / "data" / "*" / "image.ome.tif") == ["one/image", "two/image"]
     assert _names(*files) == ["one/image", "two/image"]
     assert _names(files[0]) == ["image"]
+    assert _names(f"{tmp_path}/**/image.ome.tif") == ["data/one/image", "data/two/image"]
+
+
+def test_files_on_two_drives_have_no_folder_in_common() -> None:
+    one, two, far = (PureWindowsPath(name) for name in (r"C:\data\one\a.tif", r"C:\Data\b.tif", r"D:\data\c.tif"))
+    assert common_folder([one, two]) == PureWindowsPath(r"C:\data")
+    assert common_folder([one, two, far]) is None
+    assert common_folder([]) is None
+
+
+def test_home_and_names_with_brackets_are_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _tiff(tmp_path / "a[1].tif")
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    assert _names("~/a[1].tif") == ["a[1]"]
+
+
+def test_of_a_pair_of_files_the_header_stands_for_both(tmp_path: Path) -> None:
+    for name in ("a.hdr", "a.img", "b.img"):
+        (tmp_path / name).write_bytes(b"")
+    assert [item.source.name for item in find_items([tmp_path], tmp_path / "out")] == ["a.hdr", "b.img"]
 
 
 def test_twins_are_told_apart_by_their_ending(tmp_path: Path) -> None:
     _tiff(tmp_path / "a.tif")
     _tiff(tmp_path / "a.ome.tif")
     assert _names(tmp_path) == ["a-ome-tif", "a-tif"]
+    _tiff(tmp_path / "sub" / "b.tif")
+    _tiff(tmp_path / "sub" / "B.ome.tif")  # on Windows and macOS the same name
+    assert _names(tmp_path / "sub") == ["B-ome-tif", "b-tif"]
 
 
 def test_each_image_of_a_file_is_one(tmp_path: Path) -> None:
@@ -64,6 +88,7 @@ def test_each_image_of_a_file_is_one(tmp_path: Path) -> None:
         file.write(np.zeros((9, 7), np.uint16), photometric="minisblack")
     items = find_items([tmp_path / "two.tif"], tmp_path / "out")
     assert [(item.name, item.series) for item in items] == [("two.s0", 0), ("two.s1", 1)]
+    assert sum(item.weight for item in items) <= (tmp_path / "two.tif").stat().st_size
 
 
 def test_a_file_given_twice_is_one_image(tmp_path: Path) -> None:
@@ -79,6 +104,14 @@ def test_a_damaged_file_stays_in_the_queue(tmp_path: Path) -> None:
 def test_a_pattern_that_finds_nothing_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UnreadableFileError, match="no file of this pattern"):
         find_items([tmp_path / "*.tif"], tmp_path / "out")
+
+
+def test_an_empty_input_is_not_the_folder_that_one_is_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _tiff(tmp_path / "a.tif")
+    monkeypatch.chdir(tmp_path)
+    assert _names(".") == ["a"]
+    with pytest.raises(UnreadableFileError, match="is empty"):
+        find_items([""], tmp_path / "out")
 
 
 def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
@@ -105,3 +138,17 @@ def test_a_changed_file_has_another_fingerprint(tmp_path: Path) -> None:
     before = fingerprint(path)
     os.utime(path, ns=(1, 1))
     assert fingerprint(path) != before
+    _tiff(path, (8, 9))
+    os.utime(path, ns=(1, 1))
+    longer = fingerprint(path)
+    _tiff(path, (8, 8))
+    os.utime(path, ns=(1, 1))
+    assert fingerprint(path) != longer
+
+
+def test_a_store_has_another_fingerprint_when_a_chunk_of_it_is_changed(tmp_path: Path) -> None:
+    (tmp_path / "x.zarr" / "c").mkdir(parents=True)
+    (tmp_path / "x.zarr" / "c" / "0").write_bytes(b"1")
+    before = fingerprint(tmp_path / "x.zarr")
+    (tmp_path / "x.zarr" / "c" / "0").write_bytes(b"22")
+    assert fingerprint(tmp_path / "x.zarr") != before

@@ -17,10 +17,9 @@ from napari_bioseg.core.files import tree_sha256
 from napari_bioseg.core.job import Job, Progress
 from napari_bioseg.io import open_image
 from napari_bioseg.runs import Run, at_work
-from napari_bioseg.workflows.batch_options import BatchOptions, batch_recipe, read_batch_recipe
 from napari_bioseg.workflows.batch_progress import Place, State
+from napari_bioseg.workflows.batch_record import Records
 from napari_bioseg.workflows.batching import BatchReport, batch
-from napari_bioseg.workflows.options import DetectOptions, SegmentOptions
 from napari_bioseg.workflows.segmentation import segment
 
 _OPTIONS = {"model": "tiny2d", "axes": "ZYX", "tile": 32, "backend": "torch", "instances": True}
@@ -66,7 +65,7 @@ def test_what_is_done_is_not_done_again(images: Path, tmp_path: Path) -> None:
     _batch(images, tmp_path / "out")
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.ome.zarr/**/*")}
     report = _batch(images, tmp_path / "out")
-    assert report.before == 3
+    assert (report.before, [record.state for record in report.records]) == (3, ["done"] * 3)
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
@@ -93,6 +92,7 @@ def test_a_bad_image_stops_no_other(images: Path, tmp_path: Path) -> None:
     report = _batch(images, tmp_path / "out")
     assert [record.state for record in report.records] == ["done", "failed", "done"]
     assert "b.tif" in report.failed[0].why
+    assert Records(report.out).read("b") == report.failed[0]
     assert "b.tif" in (tmp_path / "out" / "report.html").read_text()
     assert [line["state"] for line in Run(run).metrics()].count("failed") == 1
     info = Run(run).info
@@ -108,13 +108,16 @@ def test_an_image_that_is_gone_is_told_as_such(images: Path, tmp_path: Path) -> 
     assert report.failed[0].why.endswith("there is no such file. Check the path")
 
 
-def test_a_stopped_batch_keeps_what_is_done_and_goes_on(images: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "share"), [("b", 0.3), ("c", 0.86)], ids=["in the network", "while the last results are written"]
+)
+def test_a_stopped_batch_keeps_what_is_done_and_goes_on(images: Path, tmp_path: Path, name: str, share: float) -> None:
     whole = _results(_batch(images, tmp_path / "whole").out)
     places: list[Place] = []
 
     def stop(place: Place) -> None:
         places.append(place)
-        if place.item.name == "b" and place.share > 0.3:
+        if place.item.name == name and place.share > share:
             job.cancel()
 
     job = Job()
@@ -125,7 +128,10 @@ def test_a_stopped_batch_keeps_what_is_done_and_goes_on(images: Path, tmp_path: 
     assert info is not None
     assert info.status == "cancelled"
     assert "not reached yet" in (tmp_path / "out" / "report.html").read_text()
-    assert any((tmp_path / "out" / "run" / "work" / "b" / "tiles" / "tiles").iterdir())
+    summary = (tmp_path / "out" / "summary.csv").read_text()
+    assert summary.count(",skipped,") >= 1
+    assert summary.count(",failed,") == 0
+    assert any((tmp_path / "out" / "run" / "work" / name / "tiles" / "tiles").iterdir())
     _batch(images, tmp_path / "out")
     assert _results(tmp_path / "out") == whole
 
@@ -183,18 +189,9 @@ def test_progress_counts_all_images(images: Path, tmp_path: Path) -> None:
     last = told[-1]
     assert last.done == last.total == round(3 * (images / "a.tif").stat().st_size / 1000)
     assert last.unit == "kB"
-
-
-@pytest.mark.parametrize("options", [SegmentOptions(model="m", threshold=0.3, region="Z=1"), DetectOptions(iou=0.4)])
-def test_a_recipe_says_what_a_panel_was_set_to(tmp_path: Path, options: SegmentOptions | DetectOptions) -> None:
-    (tmp_path / "r.yaml").write_text(batch_recipe(options, axes="ZYX").to_yaml())
-    read = read_batch_recipe(tmp_path / "r.yaml", {"device": "cpu"})
-    assert (read.axes, read.device) == ("ZYX", "cpu")
-    task = "detection" if isinstance(options, DetectOptions) else "semantic"
-    again = read.of_task(task)
-    assert again == options.model_copy(update={"region": None, "device": "cpu"})
-
-
-def test_a_recipe_without_a_model_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="model"):
-        BatchOptions.checked({}, "options")
+    assert {p.message for p in told} >= {f"{name} ({i} of 3 images)" for i, name in enumerate("abc", 1)}
+    again: list[Progress] = []
+    (images / "a.tif").write_bytes((images / "a.tif").read_bytes() + b"\0" * 10_000)  # counts almost twice
+    _batch(images, tmp_path / "out", job=Job(again.append))
+    opened = next(p for p in again if p.unit)
+    assert (opened.done, opened.before) == (last.done * 2 // 3, last.done * 2 // 3)

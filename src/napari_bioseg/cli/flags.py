@@ -40,11 +40,12 @@ def with_flags(options: type[T], *, recipe: bool = False) -> Callable[[Callable[
 
         def wrapper(**given: Any) -> None:
             values = {name: _value(name, field, given.pop(name)) for name, field in options.model_fields.items()}
+            path = given.pop(_RECIPE.name) if recipe else None
             if recipe:
-                path = given.pop(_RECIPE.name)
                 read = read_yaml(path) if path else {}
                 values = {**read, **{name: value for name, value in values.items() if value is not None}}
-            command(options=options.checked(values, "options"), **given)
+            subject = f"flags and {path}" if path else "options"
+            command(options=options.checked(values, subject), **given)
 
         parameters = [p for p in own.parameters.values() if p.name != "options"] + flags
         wrapper.__signature__ = own.replace(parameters=parameters, return_annotation=None)  # type: ignore[attr-defined]

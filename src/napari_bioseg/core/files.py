@@ -63,6 +63,16 @@ def writing(path: Path) -> Iterator[None]:
         raise UnwritableFileError(str(path), problem, "Check free space and permissions") from error
 
 
+def append_line(path: Path, line: str) -> None:
+    """Append a line to a file; it is on disk when this returns. What a crash has cut before stays a line of its own."""
+    with path.open("a+b") as stream:
+        stream.seek(max(0, stream.seek(0, os.SEEK_END) - 1))
+        start = b"" if stream.read(1) in (b"", b"\n") else b"\n"
+        stream.write(start + line.encode() + b"\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
 def _swap(new: Path, target: Path) -> None:
     # os.replace cannot put a folder over a non-empty one: move the old one aside first.
     if not target.is_dir():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,15 +13,17 @@ from typing import Any
 from napari_bioseg.core.errors import BiosegError, UnwritableFileError
 from napari_bioseg.core.files import remove, writing
 from napari_bioseg.runs import Run, known_runs
+from napari_bioseg.runs.contents import line_figures
 from napari_bioseg.runs.info import RunInfo, read_info
 from napari_bioseg.runs.lock import is_busy
 from napari_bioseg.runs.run import METRICS
 from napari_bioseg.runs.server import address
+from napari_bioseg.runs.sync_state import FILE as SYNC
 from napari_bioseg.runs.sync_state import SyncState, read_sync
 
 _FIRST = ("held_out", "score", "loss", "pixels_per_second", "network_seconds", "seconds")
 """Figures that are offered before the others."""
-_NO_FIGURES = ("epoch", "step", "time")
+_States = dict[str, tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class RunEntry:
     page : str or None
         Its address in a browser.
     curves : dict of str to tuple of float
-        Each figure, line by line; not-a-number where a line has none.
+        Each figure, line by line, by the name that it has on a server; not-a-number where a line has none.
     """
 
     folder: Path
@@ -83,21 +86,33 @@ class RunEntry:
         return all(word in whole for word in words.lower().split())
 
 
-def read_runs(uri: str | None) -> tuple[RunEntry, ...]:
-    """Read all runs of this machine, the newest first.
+class RunReader:
+    """Reads the runs of this machine, again and again: one whose records have not changed is not read anew."""
 
-    Parameters
-    ----------
-    uri : str or None
-        The server whose state is asked for; none: the usual one.
+    def __init__(self) -> None:
+        self._known: dict[Path, tuple[str, _States, RunEntry]] = {}
 
-    Raises
-    ------
-    RecipeError
-        The address is none.
-    """
-    at = address(uri)
-    return tuple(_entry(folder, at) for folder in reversed(known_runs()))
+    def read(self, uri: str | None) -> tuple[RunEntry, ...]:
+        """Return all runs, the newest first.
+
+        Parameters
+        ----------
+        uri : str or None
+            The server whose state is asked for; none: the usual one.
+
+        Raises
+        ------
+        RecipeError
+            The address is none.
+        """
+        at, before = address(uri), self._known
+        self._known = {}
+        for folder in reversed(known_runs()):
+            states, known = _states(folder), before.get(folder)
+            if known is None or known[:2] != (at, states):
+                known = at, states, _entry(folder, at, states)
+            self._known[folder] = known
+        return tuple(entry for _, _, entry in self._known.values())
 
 
 def figures(entries: Iterable[RunEntry]) -> tuple[str, ...]:
@@ -132,29 +147,35 @@ def delete_runs(folders: Sequence[Path]) -> None:
             remove(folder)
 
 
-def _entry(folder: Path, uri: str) -> RunEntry:
+def _states(folder: Path) -> _States:
+    """Return when each record of a run was written, in nanoseconds, and how many bytes it has."""
+    found: _States = {}
+    for path in folder.glob("[!.]*.json*"):  # a temporary file begins with a dot
+        with suppress(OSError):  # removed just now
+            state = path.stat()
+            found[path.name] = state.st_mtime_ns, state.st_size
+    return found
+
+
+def _entry(folder: Path, uri: str, states: _States) -> RunEntry:
     try:
         info = read_info(folder)
     except BiosegError:
         info = None
     sync = read_sync(folder).get(uri)
     state, why = ("local", "") if sync is None else (sync.state, sync.why or "")
-    if sync is not None and state == "synced" and _gone_on(folder, sync):
+    if sync is not None and state == "synced" and _gone_on(states, sync):
         state, why = "pending", "it has gone on since"
-    return RunEntry(folder, info, state, why, sync.page if sync else None, _curves(Run(folder).metrics()))
+    curves = _curves(Run(folder).metrics()) if METRICS in states else {}
+    return RunEntry(folder, info, state, why, sync.page if sync else None, curves)
 
 
-def _gone_on(folder: Path, sync: SyncState) -> bool:
-    path = folder / METRICS
+def _gone_on(states: _States, sync: SyncState) -> bool:
     known = datetime.fromisoformat(sync.when).timestamp() + 1  # it is kept in whole seconds
-    return path.is_file() and path.stat().st_mtime > known
+    return any(written > known * 1e9 for name, (written, _) in states.items() if name != SYNC)
 
 
 def _curves(lines: Iterable[Mapping[str, Any]]) -> dict[str, tuple[float, ...]]:
-    kept = list(lines)
-    names = dict.fromkeys(n for line in kept for n, v in line.items() if _is_figure(v) and n not in _NO_FIGURES)
-    return {n: tuple(float(line[n]) if _is_figure(line.get(n)) else math.nan for line in kept) for n in names}
-
-
-def _is_figure(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    kept = [dict(line_figures(line)) for line in lines]
+    names = dict.fromkeys(name for line in kept for name in line)
+    return {name: tuple(line.get(name, math.nan) for line in kept) for name in names}

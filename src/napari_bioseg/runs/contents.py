@@ -111,8 +111,13 @@ class Contents:
                 step, without_epoch = without_epoch, without_epoch + 1
             if number >= after:
                 time = milliseconds(str(line.get("time", self.info.started)))
-                prefix = "test/" if "test" in line else ""
-                yield from (Point(f"{prefix}{k}", v, time, int(step)) for k, v in _figures(line))
+                yield from (Point(key, value, time, int(step)) for key, value in line_figures(line))
+
+
+def line_figures(line: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """Return the numbers of a line of ``metrics.jsonl`` with the names of their curves; what is not finite is NaN."""
+    prefix = "test/" if "test" in line else ""
+    return ((f"{prefix}{path}", value) for path, value in _numbers(line))
 
 
 def read_contents(
@@ -166,12 +171,12 @@ def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, st
             yield path, one_line(text, _LONGEST) or _EMPTY
 
 
-def _figures(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, float]]:
+def _numbers(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, float]]:
     """Yield the numbers of a line by their path."""
     for name, value in values.items():
         path = _NOT_IN_A_NAME.sub("_", f"{before}{name}")[:250]
         if isinstance(value, Mapping):
-            yield from _figures(value, f"{path}/")
+            yield from _numbers(value, f"{path}/")
         elif isinstance(value, int | float) and not isinstance(value, bool) and (before or name not in _NO_FIGURES):
             yield path, value if math.isfinite(value) else math.nan
 

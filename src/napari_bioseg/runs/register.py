@@ -7,6 +7,8 @@ import logging
 import os
 from pathlib import Path
 
+from napari_bioseg.core.files import append_line
+
 FILE = "runs.jsonl"
 RECIPE = "recipe.yaml"
 log = logging.getLogger("napari_bioseg")
@@ -31,11 +33,7 @@ def remember(folder: Path) -> None:
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a+b") as stream:
-            stream.seek(max(0, stream.seek(0, os.SEEK_END) - 1))
-            # A line that a crash has cut must not take this one with it.
-            start = b"" if stream.read(1) in (b"", b"\n") else b"\n"
-            stream.write(start + json.dumps({"folder": str(folder)}).encode() + b"\n")
+        append_line(path, json.dumps({"folder": str(folder)}))
     except OSError as error:
         # A run is whole without it: `bioseg sync RUN` finds it by its folder.
         log.warning("%s cannot be written (%s): %s is not in the list of runs", path, error.strerror, folder)

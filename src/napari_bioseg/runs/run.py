@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from napari_bioseg.core.errors import Cancelled, UnreadableFileError
-from napari_bioseg.core.files import whole_or_nothing
+from napari_bioseg.core.files import append_line, whole_or_nothing
 from napari_bioseg.runs.environment import ENVIRONMENT, environment
 from napari_bioseg.runs.info import Kind, RunInfo, Status, new_id, now, one_line, read_info, write_info
 from napari_bioseg.runs.register import RECIPE, remember
@@ -126,19 +125,14 @@ class Run:
     def log(self, **values: Any) -> None:
         """Append one line of metrics; it is on disk when this returns."""
         values = {"time": now(), **values}
-        with (self.folder / METRICS).open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(values) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
+        append_line(self.folder / METRICS, json.dumps(values))
 
     def metrics(self) -> Iterator[dict[str, Any]]:
-        """Yield the metrics written so far; a last line cut by a crash is left out."""
+        """Yield the metrics written so far; a line cut by a crash is left out."""
         path = self.folder / METRICS
         for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
-            try:
+            with suppress(json.JSONDecodeError):
                 yield json.loads(line)
-            except json.JSONDecodeError:
-                return
 
     def keep_metrics(self, wanted: Callable[[dict[str, Any]], bool]) -> None:
         """Drop the other lines: a resumed run writes them again."""

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QMessageBox, QWidget
 
 from napari_bioseg.core.errors import BiosegError, UnwritableFileError
 from napari_bioseg.core.job import Job
-from napari_bioseg.plugin.run_entries import RunEntry, delete_runs, figures, read_runs, side_by_side
+from napari_bioseg.plugin.run_entries import RunEntry, RunReader, delete_runs, figures, side_by_side
 from napari_bioseg.plugin.settings import change_settings, load_settings
 from napari_bioseg.widgets.connections import Connections
 from napari_bioseg.widgets.job_panel import JobPanel
@@ -45,6 +45,7 @@ class RunsPanel(JobPanel):
         super().__init__(napari_viewer, RunsView(napari_viewer), parent)
         self._entries: tuple[RunEntry, ...] = ()
         self._listed: list[RunEntry] = []
+        self._reader = RunReader()
         self._reading: Task | None = None
         view = self.view
         remembered = load_settings().runs
@@ -85,7 +86,7 @@ class RunsPanel(JobPanel):
     def read(self) -> None:
         """Read the runs in the background."""
         if self._reading is None:
-            self._reading = task = Task(lambda _job: read_runs(uri), self)
+            self._reading = task = Task(lambda _job: self._reader.read(uri), self)
             uri = self.server
             task.succeeded.connect(self._show)
             task.finished.connect(self._read_over)
@@ -148,7 +149,7 @@ class RunsPanel(JobPanel):
         box.setWindowTitle("Delete runs")
         names = "\n".join(str(entry.folder) for entry in chosen[:8])
         box.setText(f"Remove {len(chosen)} runs with their models from this computer?\n{names}")
-        box.setInformativeText("What is on the server, or in the zoo, stays.")
+        box.setInformativeText(" ".join(["What is on the server, or in the zoo, stays.", *_of_batches(chosen)]))
         box.setStandardButtons(QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.Cancel)
         box.setDefaultButton(QMessageBox.StandardButton.Cancel)
         box.button(QMessageBox.StandardButton.Yes).clicked.connect(
@@ -289,6 +290,12 @@ def _none(entries: tuple[RunEntry, ...], chosen: list[RunEntry]) -> str:
     if chosen:
         return ""
     return "Choose a run." if entries else "No runs yet: fine-tune, compare or start a batch."
+
+
+def _of_batches(chosen: list[RunEntry]) -> list[str]:
+    """Return what deleting means for batches, if there are any."""
+    there = any(entry.info is not None and entry.info.kind == "batch" for entry in chosen)
+    return ["The results of a batch stay too, but the same batch would begin anew."] if there else []
 
 
 def _figure(value: float | None) -> str:

@@ -9,13 +9,16 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
+from typing import TypeVar
 
 from napari_bioseg.core.errors import BiosegError, RecipeError, UnreadableFileError
 from napari_bioseg.core.job import Job
 from napari_bioseg.corrections.project import ENDING
 from napari_bioseg.io import can_open, list_series
 from napari_bioseg.io.writing import ZARR_MARKS
+
+P = TypeVar("P", bound=PurePath)
 
 _ENDINGS = (".ome.zarr", ".ome.tiff", ".ome.tif", ".nii.gz")
 
@@ -64,7 +67,7 @@ def find_items(
     Raises
     ------
     UnreadableFileError
-        An input stands for nothing.
+        An input is empty, or stands for nothing.
     RecipeError
         The results of two images would go to the same place.
     """
@@ -74,7 +77,7 @@ def find_items(
         for i in map(os.path.expanduser, map(str, inputs))
         if not _is_pattern(i) and not _is_plain_folder(Path(i))
     ]
-    common = Path(os.path.commonpath([f.absolute().parent for f in files])) if files else Path()
+    common = common_folder([file.absolute() for file in files])
     found: dict[Path, Path] = {}
     for text in inputs:
         for path, root in _expanded(os.path.expanduser(str(text)), common, out.absolute(), planes):
@@ -87,6 +90,12 @@ def find_items(
     return _named(items)
 
 
+def common_folder(files: Sequence[P]) -> P | None:
+    """Return the lowest folder that all files lie in, by their absolute paths; None where they are on two drives."""
+    shared = set.intersection(*({*file.parents} for file in files)) if files else set[P]()
+    return max(shared, key=lambda folder: len(folder.parts), default=None)
+
+
 def fingerprint(source: Path) -> str:
     """Return a figure that changes when a file, or a file in a folder, is changed: by its size and time, not read."""
     files = sorted(f for f in source.rglob("*") if f.is_file()) if source.is_dir() else [source]
@@ -94,11 +103,13 @@ def fingerprint(source: Path) -> str:
     return hashlib.sha256(json.dumps(states).encode()).hexdigest()
 
 
-def _expanded(text: str, common: Path, out: Path, planes: bool) -> Iterator[tuple[Path, Path]]:
+def _expanded(text: str, common: Path | None, out: Path, planes: bool) -> Iterator[tuple[Path, Path]]:
     """Yield the images of an input, each with the folder that its name begins below."""
     path = Path(text)
+    if not text:  # a variable of the shell that is not set; as a path it would be the whole folder one is in
+        raise UnreadableFileError("an input", "is empty", "Give a file, a folder or a pattern")
     if not _is_pattern(text):
-        matches, root = [path], path if _is_plain_folder(path) else common
+        matches, root = [path], path if _is_plain_folder(path) else common or path.parent
     else:
         matches, root = [Path(m) for m in sorted(glob.glob(text, recursive=True))], fixed_part(path)
     count = 0

@@ -88,8 +88,8 @@ class BatchProgress:
         """Say that work on an image begins."""
         self._move(Place(item, State.RUNNING))
         places = self.places
-        done = sum(place.state in (State.DONE, State.FAILED) for place in places)
-        self.job.rename(f"{item.name} ({done + 1} of {len(places)} images)")
+        begun = sum(place.state != State.WAITING for place in places)
+        self.job.rename(f"{item.name} ({begun} of {len(places)} images)")
 
     def advance(self, item: Item, share: float) -> None:
         """Say how much of the work on an image is done; waits while paused, raises `Cancelled` when stopped."""
