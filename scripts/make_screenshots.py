@@ -33,12 +33,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as config:
         os.environ["BIOSEG_CONFIG"] = config  # a new user's settings
         os.environ["BIOSEG_PROJECTS"] = f"{config}/projects"
+        os.environ["BIOSEG_RUNS"] = f"{config}/runs"
         membranes(given.membranes, given.axes, given.out)
         vessels(given.vessels, given.axes, given.out)
         vessel_check(given.out)
         correct(given.out)
         fine_tune(given.out)
         vesicles(given.out)
+        drift(given.membranes, given.out)
         batch(given.membranes, given.out)
         dialog(given.out)
 
@@ -201,6 +203,56 @@ def vesicles(out: Path) -> None:
         viewer.theme = theme
         _shoot(viewer, out / f"detect-{theme}.png")
     viewer.close()
+
+
+def drift(path: Path | None, out: Path) -> None:
+    """The warning of an inverted image beside its labels, and the panel Drift on it after weeks of other images."""
+    import napari
+    import tifffile
+
+    from napari_bioseg.plugin import samples
+    from napari_bioseg.widgets.drift_panel import DriftPanel
+
+    for day in range(0, 90, 2):
+        _log_check(day, 0.4 if day < 66 else 1.3)
+    stack, attributes, _ = samples.membranes()[0]
+    stack = tifffile.imread(path)[:8] if path else stack
+    viewer = napari.Viewer(show=True)
+    viewer.window.resize(*SIZE)
+    place = {name: attributes[name] for name in ("scale", "units", "axis_labels")}
+    viewer.add_image(255 - stack, name="inverted EM", **place)
+    _, panel = viewer.window.add_plugin_dock_widget("napari-bioseg", "Segment")
+    panel.view.model.prefer("membranes-unet2d")
+    _wait(panel.view.segment_button.isEnabled)
+    viewer.reset_view()
+    panel.segment()
+    _wait(lambda: not panel.running)
+    _shoot(viewer, out / "drift-warning.png")
+    panel.drift.show_details()
+    _turn(1.0)
+    _shoot(viewer, out / "drift.png")
+    (panel,) = viewer.window._qt_window.findChildren(DriftPanel)
+    panel.view.scroll.verticalScrollBar().setValue(10**6)
+    viewer.theme = "light"
+    _shoot(viewer, out / "drift-light.png")
+    viewer.close()
+
+
+def _log_check(day: int, score: float) -> None:
+    """Keep the check of an image some days ago."""
+    import json
+    from datetime import UTC, datetime, timedelta
+
+    from napari_bioseg.drift import DISTANCES
+    from napari_bioseg.runs.register import data_folder
+
+    score *= 1 + (day % 7 - 3) / 20
+    time = (datetime.now(UTC) - timedelta(days=91 - day)).isoformat(timespec="seconds")
+    entry = {"time": time, "image": f"day {day}", "warned": score > 1, "score": score, "causes": []}
+    path = data_folder() / "drift" / "membranes-unet2d.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        file.write(json.dumps({**entry, "distances": dict.fromkeys(DISTANCES, score)}) + "\n")
 
 
 def batch(path: Path | None, out: Path) -> None:

@@ -20,12 +20,14 @@ _VERBS = {
     "evaluate": "napari_bioseg.workflows",
     "compare": "napari_bioseg.workflows",
     "batch": "napari_bioseg.workflows",
+    "check_drift": "napari_bioseg.workflows",
     "sync": "napari_bioseg.workflows",
 }
 
 __all__ = [
     "__version__",
     "batch",
+    "check_drift",
     "compare",
     "detect",
     "evaluate",
@@ -39,7 +41,7 @@ __all__ = [
 if TYPE_CHECKING:
     from napari_bioseg.io import open_image
     from napari_bioseg.models import load_model
-    from napari_bioseg.workflows import batch, compare, detect, evaluate, segment, sync, train
+    from napari_bioseg.workflows import batch, check_drift, compare, detect, evaluate, segment, sync, train
 
 
 def __getattr__(name: str) -> Any:

@@ -222,3 +222,39 @@ def test_every_step_is_counted_and_it_stops_between_planes(make_prediction: Any,
     job.cancel()
     with pytest.raises(Cancelled):
         classify_apart(np.zeros((1, 2, 4, 4), np.float16), 0.5, 0.9, "sigmoid", job=job)
+
+
+def two_cells_with_cores() -> npt.NDArray[np.float16]:
+    """Two cells without anything between them, and after them where the network sees their cores."""
+    p = np.full((2, 24, 41), 0.99, np.float16)
+    p[1] = 0.1
+    p[1, 6:18, 4:16] = p[1, 6:18, 24:36] = 1
+    return p
+
+
+def test_cores_of_the_network_part_what_is_numbered_and_leave_the_classes_whole(make_prediction: Any) -> None:
+    p = two_cells_with_cores()
+    own = {"threshold": 0.5, "separate": 0.0, "cores": 0.5}
+    prediction = make_prediction(p[:, None], model_axes="YX", values=[7], chunks=(1, 12, 41), provenance=own)
+    assert prediction.cores
+    whole = np.asarray(decode_volume(prediction, block=200))
+    assert (whole == 7).all()
+    options = DecodeOptions(instances=True)
+    cells = np.asarray(decode_volume(prediction, options, block=200))[0]
+    assert np.unique(cells).tolist() == [0, 1, 2]
+    # One line from top to bottom, between the cores.
+    assert ((cells == 0).sum(axis=1) == 1).all()
+    assert (cells[:, 16:24] == 0).any(axis=1).all()
+    shown = decode_plane(p, options.resolved(own), (ClassInfo(value=7, name="cell"),))
+    assert ((shown > 0) == (cells > 0)).all()
+    given = DecodeOptions(instances=True, separate=0.0)
+    assert np.asarray(decode_volume(prediction, given)).max() == 1
+
+
+def test_the_channel_of_cores_is_no_class() -> None:
+    p = two_cells_with_cores()
+    p[0] = 0.2
+    assert not decode_plane(p, DecodeOptions(), ONE).any()
+    assert not classify_apart(p, 0.5, 0.5, "sigmoid", cores=True).any()
+    # With two classes it is one.
+    assert decode_plane(p, DecodeOptions(), TWO).any()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,11 @@ import tifffile
 
 from napari_bioseg.core import IncompatibleImageError, RecipeError
 from napari_bioseg.core.boxes import Boxes
+from napari_bioseg.core.prediction import ClassInfo
 from napari_bioseg.io.boxes import read_boxes_csv, write_boxes_csv
+from napari_bioseg.models.card import OutputSpec
 from napari_bioseg.training.open_pairs import data_root, open_box_pair, truth_name
+from napari_bioseg.training.pairs import load_samples
 from napari_bioseg.training.recipe import Pair, Recipe
 
 MakeRecipe = Callable[..., Recipe]
@@ -82,3 +86,28 @@ def test_the_folder_of_the_data_may_come_from_outside(
     recipe = make_box_recipe()
     assert data_root(recipe) == tmp_path
     assert data_root(make_box_recipe(root=Recipe.model_fields["root"].default)) == Path("/elsewhere")
+
+
+def test_labels_may_be_those_of_a_coco_file(make_box_recipe: MakeRecipe, tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "one.tif", np.zeros((40, 60), np.uint8))
+    square = {"image_id": 1, "segmentation": [[2, 2, 12, 2, 12, 12, 2, 12]]}
+    beside = {"image_id": 1, "segmentation": [[12, 2, 22, 2, 22, 12, 12, 12]]}
+    content = {
+        "images": [{"id": 1, "file_name": "one.tif", "height": 40, "width": 60}],
+        "categories": [{"id": 1, "name": "cell"}, {"id": 2, "name": "dirt"}],
+        "annotations": [{"id": 1, "category_id": 2, **beside}, {"id": 2, "category_id": 1, **square}],
+    }
+    (tmp_path / "c.json").write_text(json.dumps(content), encoding="utf-8")
+    pair = Pair(image="one.tif", label="c.json", group="g")
+    recipe = make_box_recipe(task="semantic", pairs=[pair.model_dump()])
+    (sample,) = load_samples(recipe, ("train",))
+    assert np.unique(sample.labels).tolist() == [0, 1]
+    assert int((sample.labels == 1).sum()) == 200
+    chosen = recipe.model_copy(update={"pairs": (pair.model_copy(update={"categories": ("dirt",)}),)})
+    assert int((load_samples(chosen, ("train",))[0].labels == 1).sum()) == 100
+    # Objects are told apart, or their cores would run together.
+    cores = recipe.model_copy(update={"output": OutputSpec(cores=0.5)})
+    (sample,) = load_samples(cores, ("train",))
+    assert sample.labels[0, 7, [2, 6, 11, 12, 17, 21]].tolist() == [1, 2, 1, 1, 2, 1]
+    two = recipe.model_copy(update={"classes": tuple(ClassInfo(value=v, name=str(v)) for v in (1, 2))})
+    assert load_samples(two, ("train",))[0].labels[0, 7, [0, 7, 17]].tolist() == [0, 1, 2]

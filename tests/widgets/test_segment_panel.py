@@ -87,7 +87,7 @@ def test_the_user_s_model_outlives_an_image_that_it_cannot_take(viewer, panel):
         ({"Z": 0.05, "Y": 0.004, "X": 0.004}, "membranes-unet2d"),
         ({"Z": 0.05, "Y": 0.0046, "X": 0.0046}, "em-multiclass-unet2d"),
         ({"Z": 5.0, "Y": 1.0, "X": 1.0}, "vessels-unet3d"),
-        ({}, "membranes-unet2d"),
+        ({}, "cells-swinunet"),
     ],
 )
 def test_the_model_whose_pixels_are_nearest_is_proposed(qtbot, size, proposed):
@@ -289,6 +289,17 @@ def test_gaps_are_closed_as_the_model_says_and_once_the_slider_rests(qtbot, view
     with qtbot.waitSignal(panel.tuner.settled, timeout=WAIT):
         control.reset_button.click()
     assert np.array_equal(layer.data, closed)
+
+
+def test_cores_that_the_network_tells_are_taken_where_objects_are_numbered(viewer, make_panel, path, tiny_zoo):
+    card = tiny_zoo / "tiny2d" / "card.yaml"
+    card.write_text(card.read_text(encoding="utf-8").replace("cores: 0.0", "cores: 0.35"), encoding="utf-8")
+    add(viewer, path)
+    controls = make_panel(viewer).view.labels_form.controls
+    for numbered, shown in ((False, 0), (True, 0.35), (False, 0)):
+        controls["instances"].inner.setChecked(numbered)
+        assert controls["separate"].inner.value() == pytest.approx(shown)
+        assert controls["separate"].value() is None
 
 
 def test_painted_labels_are_never_overwritten(qtbot, viewer, panel):

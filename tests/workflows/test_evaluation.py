@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,29 @@ def test_numbers_and_shapes_must_agree(pair: tuple[Path, Path]) -> None:
     tifffile.imwrite(pair[1], np.zeros((3, 32, 41), np.uint8), photometric="minisblack")
     with pytest.raises(IncompatibleImageError, match="41"):
         evaluate([pair[0]], [pair[1]], options)
+
+
+def test_one_coco_file_holds_the_labels_of_all_images(tmp_path: Path) -> None:
+    rng, paths = np.random.default_rng(0), [tmp_path / "a.tif", tmp_path / "b.tif"]
+    entries, truth = [], np.zeros((32, 40), np.uint8)
+    truth[8:24, 10:30] = 1
+    for i, path in enumerate(paths):
+        tifffile.imwrite(path, (85 * truth + rng.integers(0, 60, truth.shape)).astype(np.uint8))
+        entries.append({"id": i, "file_name": path.name, "height": 32, "width": 40})
+    tifffile.imwrite(tmp_path / "label.tif", truth)
+    square = [[10, 8, 30, 8, 30, 24, 10, 24]]
+    kinds = [{"id": 3, "name": "cell"}, {"id": 4, "name": "dirt"}]
+    found = [{"id": i, "image_id": i, "category_id": 3, "segmentation": square} for i in range(2)]
+    found.append({"id": 2, "image_id": 0, "category_id": 4, "segmentation": [[0, 0, 8, 0, 8, 8, 0, 8]]})
+    content = {"images": entries, "categories": kinds, "annotations": found}
+    (tmp_path / "c.json").write_text(json.dumps(content), encoding="utf-8")
+    options = EvaluateOptions(model="tiny2d", metrics=("dice",))
+    by_hand = evaluate(paths, [tmp_path / "label.tif"] * 2, options)
+    chosen = options.model_copy(update={"categories": ("cell",)})
+    assert [r.scores for r in evaluate(paths, [tmp_path / "c.json"], chosen)] == [r.scores for r in by_hand]
+    all_of_them = evaluate(paths, [tmp_path / "c.json"] * 2, options)
+    assert all_of_them[0].scores != by_hand[0].scores
+    assert all_of_them[1].scores == by_hand[1].scores
 
 
 def test_the_oracle_knows_no_more_than_the_truth(pair: tuple[Path, Path]) -> None:

@@ -15,6 +15,7 @@ from napari_bioseg import __version__
 from napari_bioseg.cli.batch_command import batch
 from napari_bioseg.cli.compare_command import compare
 from napari_bioseg.cli.console import console_job, show
+from napari_bioseg.cli.drift_command import drift
 from napari_bioseg.cli.flags import with_flags
 from napari_bioseg.cli.sync_command import sync
 from napari_bioseg.cli.zoo_commands import Json, export_model, import_model, models, promote, rollback
@@ -27,7 +28,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Segment, correct, fine-tune and compare microscopy images. Exit codes: 0 done, 1 an error that you can "
-    "mend, 2 wrong usage, 130 cancelled.",
+    "mend, 2 wrong usage, 3 an image unlike what the model was trained on, 130 cancelled.",
 )
 
 
@@ -146,7 +147,8 @@ def train(
 def evaluate(
     images: Annotated[list[Path], typer.Option(help="Image; give the flag once for each")],
     labels: Annotated[
-        list[Path], typer.Option(help="Its labels, or boxes for a detector (.csv, .txt, .json), in the same order")
+        list[Path],
+        typer.Option(help="Its labels, or boxes for a detector (.csv, .txt), in the same order; or one COCO .json"),
     ],
     options: Any,
     as_json: Json = False,
@@ -160,7 +162,7 @@ def evaluate(
     show(scores_of(rows), score_table(rows), as_json)
 
 
-for _command in (compare, batch, promote, rollback, export_model, import_model, sync):
+for _command in (compare, batch, drift, promote, rollback, export_model, import_model, sync):
     app.command()(_command)
 
 

@@ -29,7 +29,8 @@ def models(
 
     if name is not None and not versions:
         card = read_card(find_model(name))
-        show(card.model_dump(mode="json"), card.to_yaml(), as_json)
+        # Hundreds of numbers that no one reads here; --json has them.
+        show(card.model_dump(mode="json"), card.to_yaml("profile"), as_json)
         return
     if versions:
         _show_versions(name, as_json)

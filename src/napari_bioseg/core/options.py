@@ -38,9 +38,10 @@ class Options(BaseModel):
                 subject, f"{where}: {first['msg']}", f"Known fields: {', '.join(cls.model_fields)}"
             ) from error
 
-    def to_yaml(self) -> str:
-        """Return the options as YAML."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    def to_yaml(self, *without: str) -> str:
+        """Return the options as YAML, some fields left out."""
+        values = self.model_dump(mode="json", exclude=set(without))
+        return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,11 @@ class ClassInfo(Options):
         return f"{metric}_{self.name.replace(' ', '_')}"
 
 
+def has_cores(channels: int, classes: Sequence[ClassInfo], activation: str) -> bool:
+    """Whether labels come with a channel after those of the classes, of the cores of objects."""
+    return activation == "sigmoid" and channels > len(classes)
+
+
 @dataclass(frozen=True)
 class Prediction:
     """Probabilities on the grid of the image.
@@ -32,7 +37,8 @@ class Prediction:
     ----------
     probabilities : zarr.Array
         Float16 of shape ``(K, *shape)``, chunked; `shape` follows `axes`. With a sigmoid output K is
-        the number of classes; with softmax channel 0 is the background.
+        the number of classes, or one more where the last channel tells of the cores of objects; with softmax channel 0
+        is the background.
     axes : str
         Axes of the image without ``C`` and ``S``.
     scale, translate : tuple of float
@@ -63,6 +69,11 @@ class Prediction:
     name: str = "prediction"
     done: bool = True
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def cores(self) -> bool:
+        """Whether the last channel says where the cores of objects are, as `has_cores` tells."""
+        return has_cores(self.probabilities.shape[0], self.classes, self.activation)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -9,10 +9,10 @@ from math import prod
 from napari_bioseg.core.errors import RecipeError
 from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
-from napari_bioseg.inference.options import PredictOptions
+from napari_bioseg.inference.options import NetworkOptions
 from napari_bioseg.inference.tiles import Axis, Span, Tile, chosen_edges, chunked, count_tiles, iterate_tiles
 from napari_bioseg.models.model import Model
-from napari_bioseg.models.pixel_size import model_pixels
+from napari_bioseg.models.pixel_size import model_pixels, sizes_along
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Plan:
 
 
 def make_plan(
-    image: Image, axes: str, model: Model, options: PredictOptions, *, box: Sequence[slice] | None, job: Job
+    image: Image, axes: str, model: Model, options: NetworkOptions, *, box: Sequence[slice] | None, job: Job
 ) -> Plan:
     """Return the plan, without tiles yet.
 
@@ -110,7 +110,7 @@ def make_plan(
     axes : str
         Of the result: those of the image without channels and samples.
     model : Model
-    options : PredictOptions
+    options : NetworkOptions
     box : sequence of slice or None
     job : Job
         Told why an image is not resampled, where that is not evident.
@@ -139,11 +139,10 @@ def _checked_box(box: Sequence[slice] | None, shape: tuple[int, ...], axes: str)
     return tuple(Span(r.start, r.stop) for r in ranges)
 
 
-def _factors(image: Image, model: Model, options: PredictOptions, job: Job) -> tuple[float, ...]:
+def _factors(image: Image, model: Model, options: NetworkOptions, job: Job) -> tuple[float, ...]:
     if not options.resample:
         return (1.0,) * len(model.axes)
-    sizes = dict(zip(model.axes, image.pixel_size(model.axes), strict=True))
-    factors, why_not = model_pixels(model.card.input, sizes)
+    factors, why_not = model_pixels(model.card.input, sizes_along(image, model.axes))
     if why_not:
         job.note(why_not)
     return factors

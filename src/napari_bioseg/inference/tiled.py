@@ -101,9 +101,7 @@ def predict(
     if note:
         job.note(note)
     plan = make_plan(image, axes, model, options, box=box, job=job)
-    if checkpoint is not None and not checkpoint.begun:
-        checkpoint.begin(_with_tiles(plan, model, options), _channels(model))
-    plan = checkpoint.tiled(plan) if checkpoint else _with_tiles(plan, model, options)
+    plan = _begun(checkpoint, plan, model, options) if checkpoint else _with_tiles(plan, model, options)
     if checkpoint is not None and checkpoint.provenance is not None:
         return _prediction(image, model, plan, checkpoint.array(), True, checkpoint.provenance)
     shape = (_channels(model), *(span.length for span in plan.box))
@@ -140,9 +138,14 @@ def begin(
     _check(image, model)
     _, axes, _ = grey_values(image, options.channel)
     plan = make_plan(image, axes, model, options, box=box, job=job or Job())
+    return _begun(checkpoint, plan, model, options).total
+
+
+def _begun(checkpoint: Checkpoint, plan: Plan, model: Model, options: PredictOptions) -> Plan:
+    """Return a plan with the tiles of its checkpoint, which are chosen now unless they were."""
     if not checkpoint.begun:
         checkpoint.begin(_with_tiles(plan, model, options), _channels(model))
-    return checkpoint.tiled(plan).total
+    return checkpoint.tiled(plan)
 
 
 def _with_tiles(plan: Plan, model: Model, options: PredictOptions) -> Plan:
@@ -153,7 +156,8 @@ def _with_tiles(plan: Plan, model: Model, options: PredictOptions) -> Plan:
 
 def _channels(model: Model) -> int:
     values = tuple(c.value for c in model.card.classes)
-    return TASKS.get(model.card.task).channels(values, model.card.output.activation)
+    output = model.card.output
+    return TASKS.get(model.card.task).channels(values, output.activation, output.cores > 0)
 
 
 def _check(image: Image, model: Model) -> None:
@@ -209,6 +213,7 @@ def _provenance(
         "sha256": model.card.sha256,
         "threshold": model.card.output.threshold,
         "separate": model.card.output.separate,
+        "cores": model.card.output.cores,
         "source": str(image.source) if image.source else None,
         "options": options.model_dump(mode="json"),
         "box": {a: list(span) for a, span in zip(plan.axes, plan.box, strict=True)},

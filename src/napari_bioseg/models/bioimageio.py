@@ -171,7 +171,7 @@ def _axis(card: Card, axis: str) -> dict[str, Any]:
 
 
 def _class_names(card: Card, channels: int) -> list[str]:
-    names = [c.name for c in card.classes]
+    names = [*(c.name for c in card.classes), *(["core"] if card.output.cores else [])]
     return names if len(names) == channels else [card.background, *names]
 
 

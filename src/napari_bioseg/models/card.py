@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from napari_bioseg.core.errors import BrokenModelError, RecipeError
 from napari_bioseg.core.files import file_sha256
@@ -46,6 +46,19 @@ class OutputSpec(Options):
     separate: float = Field(
         0.0, ge=0, le=1, description="Probability of the cores between which lines close gaps; 0: no lines"
     )
+    cores: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Probability, in a channel of the network after its classes, of the cores between which lines part "
+        "objects where these are numbered; 0: it has no such channel",
+    )
+
+    @model_validator(mode="after")
+    def _beside_sigmoids(self) -> OutputSpec:
+        if self.cores and self.activation != "sigmoid":
+            raise ValueError("cores are inside of objects: they need activation sigmoid")
+        return self
 
 
 class Score(Options):
@@ -94,6 +107,9 @@ class Card(Options):
     scores: tuple[Score, ...] = ()
     sha256: str = Field("", description="Of the weights file")
     recipe: dict[str, Any] = Field(default_factory=dict, description="The effective recipe of the training")
+    profile: dict[str, Any] = Field(
+        default_factory=dict, description="What it was trained on in figures, see napari_bioseg.drift; empty: not known"
+    )
     lineage: Lineage | None = Field(None, description="Of a version; none: made by its recipe alone")
 
     @property

@@ -5,10 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from napari_bioseg.core.image import Image
 from napari_bioseg.models.card import InputSpec
 
 _SAME_SIZE = 0.02  # pixel sizes that differ by less are taken as equal
 _LARGEST_FACTOR = 8.0
+
+
+def sizes_along(image: Image, axes: str) -> dict[str, float | None]:
+    """Return µm a pixel of an image along some axes, None where it does not say."""
+    return dict(zip(axes, image.pixel_size(axes), strict=True))
 
 
 def model_pixels(spec: InputSpec, sizes: Mapping[str, float | None]) -> tuple[tuple[float, ...], str | None]:

@@ -119,23 +119,23 @@ class UNet(Network):
     def _decoder_input(self, axis: int, level: int, low: int, high: int) -> tuple[int, int]:
         if level == len(self.encoder) - 1:
             return self._encoder_input(axis, level, low, high)
-        margin = self._margin(axis, level)
-        low, high = low - margin, high + margin
+        low, high = self._widened(axis, level, low, high)
         step = self.strides[level][axis]
         skip = self._encoder_input(axis, level, low, high)
         up = self._decoder_input(axis, level + 1, low // step, high // step)
         return min(skip[0], up[0]), max(skip[1], up[1])
 
     def _encoder_input(self, axis: int, level: int, low: int, high: int) -> tuple[int, int]:
-        margin = self._margin(axis, level)
-        low, high = low - margin, high + margin
+        low, high = self._widened(axis, level, low, high)
         if level == 0:
             return low, high
         step = self.strides[level - 1][axis]
         return self._encoder_input(axis, level - 1, low * step, high * step + step - 1)
 
-    def _margin(self, axis: int, level: int) -> int:
-        return _CONVS_PER_BLOCK * (self.kernels[level][axis] // 2)
+    def _widened(self, axis: int, level: int, low: int, high: int) -> tuple[int, int]:
+        """Return the first and last pixel that a block looks at, for those that it makes."""
+        margin = _CONVS_PER_BLOCK * (self.kernels[level][axis] // 2)
+        return low - margin, high + margin
 
 
 def _per_level(given: Sequence[Sequence[int]] | None, default: tuple[int, ...], n: int) -> tuple[tuple[int, ...], ...]:

@@ -12,6 +12,7 @@ import numpy as np
 from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
 from napari_bioseg.plugin.box_layer import BoxState, box_layer
+from napari_bioseg.plugin.first_look import with_drift
 from napari_bioseg.plugin.places import data_shape
 from napari_bioseg.plugin.session import labels_placement, target_of
 from napari_bioseg.postprocess.boxes import BoxOptions, BoxSelector
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from napari.layers import Shapes
 
     from napari_bioseg.models.card import Card
+    from napari_bioseg.plugin.first_look import FirstLook
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,15 @@ def make_box_request(viewer: Any, layer: Any, card: Card, options: DetectOptions
     return BoxRequest(target.image, target.grid, options, layer.name, whole)
 
 
-def run_detection(request: BoxRequest, job: Job) -> BoxResult:
+def run_detection(request: BoxRequest, job: Job, *, look: FirstLook | None = None) -> BoxResult:
     """Load the model, run the network, read the boxes off, build the layer: as `napari_bioseg.detect` does.
+
+    Parameters
+    ----------
+    request : BoxRequest
+    job : Job
+    look : FirstLook, optional
+        Taken before the network runs; what it finds is part of the provenance.
 
     Raises
     ------
@@ -91,6 +100,7 @@ def run_detection(request: BoxRequest, job: Job) -> BoxResult:
 
     job.stage(f"Loading {request.options.model}")
     model = load_model(request.options.model)
+    drift = look(request.image, model, job) if look is not None else None
     found = detect_image(request.image, model, request.options, job=job)
     state = BoxState(
         found.selector,
@@ -98,7 +108,7 @@ def run_detection(request: BoxRequest, job: Job) -> BoxResult:
         model.card.output.threshold,
         request.image,
         request.axes,
-        found.provenance,
+        with_drift(found.provenance, drift),
         done=found.done,
     )
     name = f"{request.name} · {model.card.name}" + ("" if found.done else " (cancelled, incomplete)")

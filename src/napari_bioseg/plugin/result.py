@@ -12,11 +12,13 @@ import numpy.typing as npt
 
 from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
+from napari_bioseg.plugin.first_look import with_drift
 from napari_bioseg.postprocess.options import DecodeOptions
 from napari_bioseg.workflows.options import SegmentOptions
 
 if TYPE_CHECKING:
     from napari_bioseg.models.model import Model
+    from napari_bioseg.plugin.first_look import FirstLook
     from napari_bioseg.workflows.segmentation import Segmentation
 
 IN_MEMORY = 2**28  # bytes of labels that are shown from memory: painting and scrolling are fastest there
@@ -76,8 +78,15 @@ class Result:
         return self.segmentation.prediction.done
 
 
-def run(request: Request, job: Job) -> Result:
+def run(request: Request, job: Job, *, look: FirstLook | None = None) -> Result:
     """Load the model, run the network, decode: the same steps as `napari_bioseg.segment`.
+
+    Parameters
+    ----------
+    request : Request
+    job : Job
+    look : FirstLook, optional
+        Taken before the network runs; what it finds is part of the provenance.
 
     Raises
     ------
@@ -89,7 +98,9 @@ def run(request: Request, job: Job) -> Result:
 
     job.stage(f"Loading {request.options.model}")
     model = load_model(request.options.model)
+    drift = look(request.image, model, job) if look is not None else None
     prediction = predict_image(request.image, model, request.options, job=job)
+    prediction = replace(prediction, provenance=with_drift(prediction.provenance, drift))
     segmentation = decode(prediction, request.options, model, job=job if prediction.done else None)
     return Result(request, segmentation, model, shown(segmentation.labels), tuple(job.notes))
 

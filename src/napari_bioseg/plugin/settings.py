@@ -26,6 +26,7 @@ class Settings(Options):
     finetune: dict[str, Any] = Field(default_factory=dict, description="Last options of the panel Fine-tune")
     batch: dict[str, Any] = Field(default_factory=dict, description="Last choices of the panel Batch")
     runs: dict[str, Any] = Field(default_factory=dict, description="Server and choices of the panel Runs")
+    drift: dict[str, Any] = Field(default_factory=dict, description="Last choices of the panel Drift")
     axes: dict[str, str] = Field(default_factory=dict, description="Axes of bare stacks, by folder and dimensions")
 
 

@@ -42,9 +42,14 @@ class DecodeOptions(Options):
     )
 
     def limits(self, own: Mapping[str, Any]) -> Limits:
-        """Return what holds: the values that are given, else those of a model, by name."""
+        """Return what holds: the values that are given, else those of a model, by name.
+
+        Objects that are numbered are parted between the cores that a model tells of, if it does.
+        """
         given = {name: getattr(self, name) for name in Limits._fields if getattr(self, name) is not None}
         known = {name: float(own[name]) for name in Limits._fields if name in own}
+        if self.instances and own.get("cores"):
+            known["separate"] = float(own["cores"])
         return Limits(**{**known, **given})
 
     def resolved(self, own: Mapping[str, Any]) -> Self:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_bioseg.core.job import Job
-from napari_bioseg.core.prediction import ClassInfo
+from napari_bioseg.core.prediction import ClassInfo, has_cores
 from napari_bioseg.postprocess.objects import resolve
 from napari_bioseg.postprocess.options import DecodeOptions
 from napari_bioseg.postprocess.parts import Pairs, Where, find_parts
@@ -50,7 +50,8 @@ def decode_plane(
         ``(Y, X)``: class values, or instances numbered from 1.
     """
     options, limits = options.resolved({}), options.limits({})
-    indices, values = classify_apart(probabilities, *limits, activation), class_values(classes)
+    cores = has_cores(len(probabilities), classes, activation)
+    indices, values = classify_apart(probabilities, *limits, activation, cores=cores), class_values(classes)
     if 0 in indices.shape or not options.needs_objects:
         return paint_classes(indices, values)
     splits = bool(options.instances and options.split)

@@ -30,6 +30,7 @@ def classify_apart(
     separate: float,
     activation: str,
     *,
+    cores: bool = False,
     job: Job | None = None,
 ) -> Indices:
     """Return what `classify` does, with lines of background between objects that run into each other in a plane.
@@ -44,9 +45,13 @@ def classify_apart(
     activation : str
         ``"sigmoid"``, or ``"softmax"``, where channel 0 is the background. Each class is parted by its own
         probability.
+    cores : bool
+        Whether there is one more channel, after the classes, of how likely a core is: then all are parted by that.
     job : Job, optional
         For stopping.
     """
+    of_cores = probabilities[-1] if cores else None
+    probabilities = probabilities[:-1] if cores else probabilities
     indices = classify(probabilities, threshold, activation)
     if not separate:
         return indices
@@ -56,7 +61,8 @@ def classify_apart(
         for i, channel in enumerate(probabilities[1 if activation == "softmax" else 0 :], start=1):
             inside = indices[plane] == i
             if inside.any():
-                indices[plane][lines(inside, channel[plane], separate)] = 0
+                telling = channel if of_cores is None else of_cores
+                indices[plane][lines(inside, telling[plane], separate)] = 0
     return indices
 
 

@@ -127,7 +127,9 @@ class _Decoder:
         """Write class indices to `out`, so that blocks find them there that do not hold whole planes."""
         for index in slabs:
             slab = probabilities[(slice(None), *slabs.box(index))]
-            out[slabs.box(index)] = classify_apart(slab, *self._limits, self._prediction.activation, job=self._job)
+            out[slabs.box(index)] = classify_apart(
+                slab, *self._limits, self._prediction.activation, cores=self._prediction.cores, job=self._job
+            )
             self._job.step()
 
     def _objects(self, probabilities: View, out: View, first: int) -> Objects:
@@ -154,7 +156,8 @@ class _Decoder:
         box = self._grid.box(index)
         if self._slabs:
             return out[box]
-        return classify(probabilities[(slice(None), *box)], self._limits.threshold, self._prediction.activation)
+        telling = slice(-1 if self._prediction.cores else None)
+        return classify(probabilities[(telling, *box)], self._limits.threshold, self._prediction.activation)
 
     def _write(self, out: View, index: Index, values: npt.NDArray[np.uint32]) -> None:
         out[self._grid.box(index)] = values

@@ -6,6 +6,7 @@ from napari_bioseg.core.errors import RecipeError
 from napari_bioseg.metrics.paired import FALLING
 from napari_bioseg.tasks import boundary, detection, semantic  # noqa: F401 - boundary registers itself
 from napari_bioseg.tasks.base import TASKS, Decision, Task
+from napari_bioseg.tasks.cores import mark_cores
 from napari_bioseg.tasks.losses import LOSSES, weighing, weighted_loss
 from napari_bioseg.tasks.semantic import IGNORED, map_labels
 
@@ -19,6 +20,7 @@ __all__ = [
     "check_metrics",
     "default_metrics",
     "map_labels",
+    "mark_cores",
     "weighing",
     "weighted_loss",
 ]

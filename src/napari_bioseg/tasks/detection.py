@@ -189,11 +189,18 @@ RANKED = ("map50", "map")
 class DetectionTask:
     """Boxes of one class."""
 
-    def channels(self, classes: tuple[int, ...], activation: str) -> int:  # noqa: ARG002 - the same for any
-        """Return how many channels the network must give."""
+    def channels(self, classes: tuple[int, ...], activation: str, cores: bool = False) -> int:  # noqa: ARG002
+        """Return how many channels the network must give, the same for any classes."""
         return MAPS
 
-    def loss(self, logits: Tensor, target: Tensor, loss: Loss, activation: str) -> Tensor:  # noqa: ARG002
+    def loss(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        loss: Loss,
+        activation: str,  # noqa: ARG002
+        cores: bool = False,  # noqa: ARG002
+    ) -> Tensor:
         """Return the loss of ``(N, 5, Y, X)`` logits against the ``(N, 6, Y, X)`` of `encode`."""
         return loss(Batch(logits, target, torch.ones_like(target[:, :1]), softmax=False))
 

@@ -14,6 +14,7 @@ from napari_bioseg import metrics
 from napari_bioseg.core.errors import RecipeError
 from napari_bioseg.postprocess.separate import classify_apart
 from napari_bioseg.tasks.base import TASKS, Decision
+from napari_bioseg.tasks.cores import without_cores
 from napari_bioseg.tasks.losses import Batch, Loss
 
 IGNORED = -1
@@ -141,16 +142,25 @@ class SemanticTask:
     and so have the labels: of several classes above the threshold, the likeliest.
     """
 
-    def channels(self, classes: tuple[int, ...], activation: str) -> int:
-        """Return how many channels the network must give."""
-        return len(classes) + (activation == "softmax")
+    def channels(self, classes: tuple[int, ...], activation: str, cores: bool = False) -> int:
+        """Return how many channels the network must give; with `cores` one more than the classes need."""
+        return len(classes) + (activation == "softmax") + cores
 
-    def loss(self, logits: Tensor, target: Tensor, loss: Loss, activation: str) -> Tensor:
-        """Return the loss of ``(N, K, *space)`` logits against ``(N, *space)`` targets; ignored pixels do not count."""
+    def loss(self, logits: Tensor, target: Tensor, loss: Loss, activation: str, cores: bool = False) -> Tensor:
+        """Return the loss of ``(N, K, *space)`` logits against ``(N, *space)`` targets; ignored pixels do not count.
+
+        With `cores` the target is that of `mark_cores`, and the last channel learns where the cores are.
+        """
         softmax = activation == "softmax"
+        classes = logits.shape[1] - 1
+        inner = target > classes if cores else None
+        if inner is not None:
+            target = torch.where(inner, target - classes, target)
         values = torch.arange(logits.shape[1], device=target.device) + (0 if softmax else 1)
         shape = (1, -1, *(1,) * (target.ndim - 1))
         truth = (target[:, None] == values.view(shape)).to(logits.dtype)
+        if inner is not None:
+            truth[:, -1] = inner
         weight = (target[:, None] != IGNORED).to(logits.dtype)
         return loss(Batch(logits, truth, weight, softmax))
 
@@ -180,10 +190,13 @@ class SemanticTask:
         RecipeError
             As for `score_labels`.
         """
+        cores = decision.cores > 0
+        if cores:
+            target = without_cores(target, len(probabilities) - 1)
         if metric in RANKED:
             return _rank_classes(probabilities, target, decision.activation)
-        labels = classify_apart(probabilities, decision.threshold, decision.separate, decision.activation)
-        return _score_classes(metric, labels, target)
+        limits = (decision.threshold, decision.separate, decision.activation)
+        return _score_classes(metric, classify_apart(probabilities, *limits, cores=cores), target)
 
 
 TASKS.register("semantic")(SemanticTask())

@@ -91,7 +91,8 @@ def check_network(recipe: Recipe, network: Network) -> None:
     except RuntimeError as error:
         problem = f"cannot take an image of one channel ({str(error).splitlines()[0]})"
         raise RecipeError(name, problem, "Leave its in_channels at 1") from error
-    wanted = TASKS.get(recipe.task).channels(tuple(c.value for c in recipe.classes), recipe.output.activation)
+    output, values = recipe.output, tuple(c.value for c in recipe.classes)
+    wanted = TASKS.get(recipe.task).channels(values, output.activation, output.cores > 0)
     if found != wanted:
-        problem = f"gives {found} channels; {len(recipe.classes)} classes with {recipe.output.activation} need {wanted}"
+        problem = f"gives {found} channels; {len(recipe.classes)} classes with {output.activation} need {wanted}"
         raise RecipeError(name, problem, f"Set out_channels to {wanted}, or mend the classes")

@@ -69,7 +69,7 @@ def fit(recipe: Recipe, run: Run, *, job: Job | None = None) -> Network:
     train, val = _load(recipe)
     old, monitor = old_model(recipe), Monitor(recipe, run.folder)
     teacher = find_teacher(recipe, old, device, job)
-    task, loss = TASKS.get(recipe.task), weighted_loss(recipe.losses)
+    task, loss, out = TASKS.get(recipe.task), weighted_loss(recipe.losses), recipe.output
 
     torch.manual_seed(recipe.seed)
     network = first_network(recipe, old).to(device)
@@ -99,7 +99,7 @@ def fit(recipe: Recipe, run: Run, *, job: Job | None = None) -> Network:
                 with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
                     logits = network(image)
                     held = teacher.loss(image, logits.float(), target) if teacher else 0.0
-                value = task.loss(logits.float(), target, weighing(loss, weight), recipe.output.activation) + held
+                value = task.loss(logits.float(), target, weighing(loss, weight), out.activation, out.cores > 0) + held
                 losses.append(float(value.detach()))
                 if not math.isfinite(losses[-1]):
                     return _last_good(recipe, run, state, old, job)

@@ -13,6 +13,7 @@ from napari_bioseg.corrections.corrected import Corrected, find_corrected, read_
 from napari_bioseg.corrections.project import BOXES, read_project
 from napari_bioseg.corrections.project_info import ImageReference
 from napari_bioseg.io import open_image
+from napari_bioseg.io.coco import is_coco, read_coco_labels
 from napari_bioseg.io.image_boxes import read_image_boxes
 from napari_bioseg.training.box_parts import CheckedBoxes, read_checked
 from napari_bioseg.training.recipe import Pair, Recipe
@@ -51,9 +52,14 @@ def open_pair(recipe: Recipe, pair: Pair) -> tuple[Image, Image]:
         They have different shapes, or are neither YX nor ZYX.
     RecipeError
         The planes do not lie in the image, or the pair has no labels.
+    UnreadableFileError
+        A file is not as it should be.
     """
-    file = truth_name(recipe, pair)
-    image, label = open_one(recipe, pair), open_image(data_root(recipe) / file, axes=pair.axes)
+    path, image = data_root(recipe) / truth_name(recipe, pair), open_one(recipe, pair)
+    if is_coco(path):
+        # Objects are told apart as long as they are of one class.
+        return image, read_coco_labels(path, image, categories=pair.categories, objects=len(recipe.classes) == 1)
+    label = open_image(path, axes=pair.axes)
     if image.shape != label.shape:
         problem = f"has shape {image.shape}, its labels {label.shape}"
         raise IncompatibleImageError(pair.image, problem, "Pair each image with labels of the same shape")

@@ -17,7 +17,7 @@ from napari_bioseg.core.image import Image
 from napari_bioseg.models.card import InputSpec
 from napari_bioseg.models.normalise import apply_normalisation
 from napari_bioseg.models.pixel_size import model_pixels
-from napari_bioseg.tasks import IGNORED, map_labels
+from napari_bioseg.tasks import IGNORED, map_labels, mark_cores
 from napari_bioseg.training.open_pairs import open_box_pair, open_one, open_pair, truth_name
 from napari_bioseg.training.recipe import Pair, Recipe, Simulated
 from napari_bioseg.training.sample import Sample
@@ -44,12 +44,16 @@ def load_samples(recipe: Recipe, uses: tuple[str, ...]) -> list[Sample]:
 def pair_target(recipe: Recipe, pair: Pair, label: Image) -> npt.NDArray[np.int16]:
     """Return the classes ``(Z, Y, X)`` of the planes of a pair; -1 where they are not known.
 
+    Where the network learns cores, these are marked.
+
     Raises
     ------
     RecipeError
         The labels hold a value that is no class.
     """
-    return map_labels(_stack(label, pair), recipe.values_of(pair), len(recipe.classes), truth_name(recipe, pair))
+    values, classes = _stack(label, pair), len(recipe.classes)
+    target = map_labels(values, recipe.values_of(pair), classes, truth_name(recipe, pair))
+    return mark_cores(target, values, classes) if recipe.output.cores else target
 
 
 def _load_pair(recipe: Recipe, pair: Pair) -> Sample:
@@ -75,6 +79,8 @@ def _load_frozen_pair(recipe: Recipe, pair: FrozenPair) -> Sample:
     image, target, weight = open_frozen(recipe, pair)
     grey = _stack(image, pair)
     target, weight = target.reshape(grey.shape), weight.reshape(grey.shape)
+    if recipe.output.cores:
+        target = mark_cores(target, target, len(recipe.classes))
     sizes = pixel_sizes(image)
     sample = prepare(grey, target, sizes, recipe.input, group=pair.group, use=pair.use, weight=weight)
     if not sample.known:

@@ -17,7 +17,8 @@ class Pair(Options):
         None, description="Instead of image and label, folder of a project, relative to root: what is verified counts"
     )
     prediction: str | None = Field(None, description="Which of the project's; none: the newest that was corrected")
-    label: str | None = Field(None, description="Label file of the same shape")
+    label: str | None = Field(None, description="Label file of the same shape, or a COCO JSON that names the image")
+    categories: tuple[str, ...] = Field((), description="Of a COCO file: which count; none: all")
     boxes: str | None = Field(None, description="Boxes for detection: our CSV, YOLO text or COCO JSON")
     axes: str | None = Field(None, description="Axes, where the files do not say them")
     group: str = Field(

@@ -12,7 +12,7 @@ from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QCheckBox, QLabel, QVBoxLayout, QWidget
 
 from napari_bioseg.widgets import building
-from napari_bioseg.widgets.plots import new_plot
+from napari_bioseg.widgets.plots import LogAxis, new_plot
 
 HEIGHTS = {"loss": 140, "scores": 140}
 AXIS_WIDTH = 50  # of both plots, so that the same epoch stands at the same place
@@ -139,17 +139,8 @@ class Curves(QWidget):
         return f"{mark} {CURVES[name][3] if name == 'loss' else f'{self._metric}, {CURVES[name][3]}'}{last}"
 
 
-class _Axis(pg.AxisItem):
-    """An axis whose figures do not overlap when it is logarithmic."""
-
-    def logTickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:  # noqa: N802
-        """Label 1, 2 and 5 of each power of ten."""
-        words = super().logTickStrings(values, scale, spacing)
-        return [w if f"{10**v:.0e}"[0] in "125" else "" for v, w in zip(values, words, strict=True)]
-
-
 def _plot(name: str) -> pg.PlotWidget:
-    plot = new_plot(HEIGHTS[name], axisItems={"left": _Axis("left")})
+    plot = new_plot(HEIGHTS[name], axisItems={"left": LogAxis("left")})
     plot.showGrid(y=True, alpha=0.2)
     plot.setLabel("bottom", "epoch")
     plot.getAxis("bottom").setHeight(38)

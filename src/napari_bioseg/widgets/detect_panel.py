@@ -22,6 +22,7 @@ from napari_bioseg.widgets.box_correct_control import BoxCorrectControl
 from napari_bioseg.widgets.boxes_control import BoxesControl
 from napari_bioseg.widgets.connections import Connections
 from napari_bioseg.widgets.detect_view import DetectView
+from napari_bioseg.widgets.drift_watch import DriftWatch
 from napari_bioseg.widgets.model_panel import ModelPanel
 from napari_bioseg.widgets.shortcuts import bind
 from napari_bioseg.widgets.strokes import after_stroke
@@ -53,6 +54,7 @@ class DetectPanel(ModelPanel):
         super().__init__(napari_viewer, DetectView(napari_viewer), parent)
         self.boxes = BoxesControl(napari_viewer, self.view.boxes)
         self.correct = BoxCorrectControl(napari_viewer, self.view, self)
+        self.drift = DriftWatch(napari_viewer, self)
         self._connect()
         self.restore()
         self._image_changed()
@@ -69,7 +71,8 @@ class DetectPanel(ModelPanel):
             show_problem(error)
             return
         self.remember(request.options.model_dump(mode="json"))
-        self.start(partial(run_detection, request), f"Detect: {request.name}", self._arrived)
+        work = partial(run_detection, request, look=self.drift.look(request))
+        self.start(work, f"Detect: {request.name}", self._arrived)
 
     def cancel(self) -> None:
         """Stop what is under way; boxes that were found by then are shown."""

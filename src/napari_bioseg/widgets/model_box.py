@@ -17,13 +17,13 @@ class ModelBox(QWidget):
 
     Parameters
     ----------
-    task : str
-        What the model is wanted for, as `refusal` names it.
+    task : str or None
+        What the model is wanted for, as `refusal` names it; None: whatever it is for.
     """
 
     changed = Signal()
 
-    def __init__(self, parent: QWidget | None = None, *, task: str = "semantic") -> None:
+    def __init__(self, parent: QWidget | None = None, *, task: str | None = "semantic") -> None:
         super().__init__(parent)
         self._task = task
         self._cards: tuple[Card, ...] = ()
@@ -77,7 +77,7 @@ class ModelBox(QWidget):
         self._describe()
 
     def _refusal(self, card: Card) -> str | None:
-        return None if self._image is None else refusal(card, self._image, task=self._task)
+        return None if self._image is None else refusal(card, self._image, task=self._task or card.task)
 
     def _refill(self) -> None:
         current = self.combo.currentText() and self._cards and self.combo.currentData()

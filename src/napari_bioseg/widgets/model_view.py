@@ -9,6 +9,7 @@ from superqt import QCollapsible
 
 from napari_bioseg.inference.options import PredictOptions
 from napari_bioseg.widgets import building
+from napari_bioseg.widgets.drift_row import DriftRow
 from napari_bioseg.widgets.image_box import ImageBox
 from napari_bioseg.widgets.model_box import ModelBox
 from napari_bioseg.widgets.options_form import OptionsForm
@@ -21,7 +22,7 @@ WORDS = {"resample": "Resample", "workers": "Tiles at once", "tile": "Tile edge"
 
 
 class ModelView(PanelView):
-    """Image, model, where, engine, progress and notes; `assemble` puts them and the panel's own in their places.
+    """Image, model, where, engine, progress, notes, and a warning; `assemble` puts them and the panel's own in place.
 
     Parameters
     ----------
@@ -37,6 +38,7 @@ class ModelView(PanelView):
         self.image = ImageBox(viewer)
         self.model = ModelBox(task=task)
         self.where = WhereBox(viewer, verb=verb)
+        self.drift = DriftRow(viewer)
         engine = tuple(n for n in PredictOptions.model_fields if n not in ELSEWHERE)
         self.engine_form = OptionsForm(PredictOptions, engine, WORDS)
         self.resample_form = OptionsForm(PredictOptions, BESIDE_MODEL, WORDS)
@@ -48,8 +50,8 @@ class ModelView(PanelView):
         )
 
     def assemble(self, controls: list[building.Part], footer: list[building.Part]) -> None:
-        """Put controls from top to bottom, the engine after them, and below what stays in view."""
+        """Put controls from top to bottom, the engine after them, and below what stays in view, under a warning."""
         engine = QCollapsible("Engine")
         engine.setToolTip("How the network is run")
         engine.addWidget(self.engine_form)
-        self.lay_out([*controls, engine], footer)
+        self.lay_out([*controls, engine], [self.drift, *footer])

@@ -8,6 +8,15 @@ import pyqtgraph as pg
 from qtpy.QtWidgets import QSizePolicy
 
 
+class LogAxis(pg.AxisItem):
+    """An axis whose figures do not overlap when it is logarithmic."""
+
+    def logTickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:  # noqa: N802
+        """Label 1, 2 and 5 of each power of ten."""
+        words = super().logTickStrings(values, scale, spacing)
+        return [w if f"{10**v:.0e}"[0] in "125" else "" for v, w in zip(values, words, strict=True)]
+
+
 def new_plot(height: int, **options: Any) -> pg.PlotWidget:
     """Return a plot as wide as there is room, without pyqtgraph's own menus and buttons.
 

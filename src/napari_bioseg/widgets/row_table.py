@@ -44,15 +44,26 @@ class RowTable(QTableWidget):
         self.currentCellChanged.connect(self._tell)
         self.cellClicked.connect(self._tell)
 
-    def show_rows(self, rows: Sequence[Sequence[str | float]], colors: Sequence[str | None] = ()) -> None:
-        """Show rows of words and figures; the last cells are changes, with a sign and a colour (None: the theme's)."""
+    def show_rows(
+        self, rows: Sequence[Sequence[str | float]], colors: Sequence[str | None] = (), *, sign: str = "+"
+    ) -> None:
+        """Show rows of words and figures.
+
+        Parameters
+        ----------
+        rows : sequence of sequence of str or float
+        colors : sequence of (str or None)
+            Of the last cell of each; None: the theme's.
+        sign : str
+            ``"+"`` where the last cells are changes; empty where they are not.
+        """
         blocker = QSignalBlocker(self)
         self.setSortingEnabled(False)
         self.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self.setRowCount(len(rows))
         for i, row in enumerate(rows):
             for j, value in enumerate(row):
-                self.setItem(i, j, _Cell(value, i, "+" if j == len(row) - 1 else ""))
+                self.setItem(i, j, _Cell(value, i, sign if j == len(row) - 1 else ""))
             if i < len(colors) and colors[i] is not None:
                 self.item(i, len(row) - 1).setForeground(QColor(colors[i]))
         self.setSortingEnabled(True)

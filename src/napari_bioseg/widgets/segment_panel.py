@@ -15,6 +15,7 @@ from napari_bioseg.plugin.result import Request, Result, decode_again, run, save
 from napari_bioseg.plugin.session import is_edited, make_request, result_of, show
 from napari_bioseg.plugin.settings import load_settings
 from napari_bioseg.widgets.connections import Connections
+from napari_bioseg.widgets.drift_watch import DriftWatch
 from napari_bioseg.widgets.model_panel import ModelPanel
 from napari_bioseg.widgets.segment_view import SegmentView
 from napari_bioseg.widgets.shortcuts import bind
@@ -50,6 +51,7 @@ class SegmentPanel(ModelPanel):
     def __init__(self, napari_viewer: napari.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(napari_viewer, SegmentView(napari_viewer), parent)
         self.tuner = Tuner(napari_viewer, self)
+        self.drift = DriftWatch(napari_viewer, self)
         self._connect()
         self.restore()
         self.resample_changed()
@@ -147,7 +149,7 @@ class SegmentPanel(ModelPanel):
         self.remember(request.options.model_dump(mode="json"))
         self.tuner.finish()
         words = f"{'Preview' if preview else 'Segment'}: {request.name}"
-        self.start(partial(run, request), words, self._arrived)
+        self.start(partial(run, request, look=self.drift.look(request)), words, self._arrived)
 
     def ended(self) -> None:
         """Show that no job runs, or that labels are being tuned."""
@@ -173,7 +175,10 @@ class SegmentPanel(ModelPanel):
         self.view.say([f"Saved {', '.join(str(p) for p in paths)}{cut}"])
         self.saved.emit(paths)
 
-    def _retune(self, _name: str) -> None:
+    def _retune(self, name: str) -> None:
+        card = self.view.model.card()
+        if name == "instances" and card is not None:
+            self.view.show_own(card.output)
         layer = self.tuner.layer
         result = result_of(layer) if layer is not None else None
         if result is None:

@@ -59,7 +59,9 @@ class SegmentView(ModelView):
 
     def show_own(self, output: OutputSpec) -> None:
         """Show the model's own values while the user has set none."""
+        numbered = bool(self.labels_form.controls["instances"].value())
+        own = DecodeOptions(instances=numbered).limits(output.model_dump())
         for name in Limits._fields:
             control = self.labels_form.controls[name]
             if isinstance(control, Slider):
-                control.set_fallback(getattr(output, name))
+                control.set_fallback(getattr(own, name))

@@ -16,6 +16,8 @@ KEYS = {
     "detect": "F6",
     "cancel_detect": "Shift+F6",
     "check_frame": "F7",
+    "check_drift": "F5",
+    "cancel_check": "Shift+F5",
     "verify": "V",
     "next": "N",
     "blink": "B",

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from napari_bioseg.workflows.batching import batch
     from napari_bioseg.workflows.comparison import compare
     from napari_bioseg.workflows.detection import detect
+    from napari_bioseg.workflows.drift_check import check_drift
     from napari_bioseg.workflows.evaluation import evaluate
     from napari_bioseg.workflows.run_comparison import compare_run
     from napari_bioseg.workflows.segmentation import segment
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 # A module must not bear its verb's name: once imported, it would hide the function here.
 _HOME = {
     "batch": "batching",
+    "check_drift": "drift_check",
     "check_vessels": "vessel_check",
     "compare": "comparison",
     "compare_run": "run_comparison",
@@ -29,7 +31,18 @@ _HOME = {
     "train": "training",
 }
 
-__all__ = ["batch", "check_vessels", "compare", "compare_run", "detect", "evaluate", "segment", "sync", "train"]
+__all__ = [
+    "batch",
+    "check_drift",
+    "check_vessels",
+    "compare",
+    "compare_run",
+    "detect",
+    "evaluate",
+    "segment",
+    "sync",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -22,6 +22,7 @@ class BatchOptions(BoxOptions, DecodeOptions, PredictOptions):
     axes: str | None = Field(None, description="Axes of the images, where the files do not say them, e.g. ZYX")
     planes: bool = Field(False, description="A folder of numbered planes is one stack, not many images")
     copy_image: bool = Field(True, description="Put a copy of the image beside its labels in the OME-Zarr")
+    drift: bool = Field(True, description="Tell which images are unlike what the model was trained on")
     ome_zarr: Literal["0.5", "0.4"] = Field("0.5", description="Version of OME-Zarr to write; 0.4 for older readers")
 
     def of_task(self, task: str) -> SegmentOptions | DetectOptions:

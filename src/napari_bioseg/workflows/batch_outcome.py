@@ -49,6 +49,11 @@ class BatchReport:
         """The images without results."""
         return tuple(record for record in self.records if record.state == "failed")
 
+    @property
+    def warned(self) -> tuple[Record, ...]:
+        """The images that are unlike what the model was trained on, the most unlike first."""
+        return tuple(sorted((r for r in self.records if r.warning), key=lambda r: -r.drift["score"]))
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
         return {
@@ -58,6 +63,7 @@ class BatchReport:
             "done": len(self.records) - len(self.failed),
             "done_before": self.before,
             "failed": {record.name: record.why for record in self.failed},
+            "warned": {record.name: record.warning for record in self.warned},
             "seconds": round(self.seconds, 2),
             "network_seconds": round(sum(record.network_seconds for record in self.records), 2),
         }
@@ -66,10 +72,10 @@ class BatchReport:
         done = len(self.records) - len(self.failed)
         before = f" ({self.before} of them before)" if self.before else ""
         wrong = f", {len(self.failed)} failed" if self.failed else ""
+        unlike = f", {len(self.warned)} unlike the training" if self.warned else ""
         report = self.out / "report.html"
-        return (
-            f"{done} of {len(self.records)} images done{before}{wrong} in {format_duration(self.seconds)}; see {report}"
-        )
+        images = f"{done} of {len(self.records)} images done{before}{wrong}{unlike}"
+        return f"{images} in {format_duration(self.seconds)}; see {report}"
 
 
 @contextmanager
@@ -112,4 +118,6 @@ def _row(place: Place, out: Path) -> ImageRow:
         why=record.why,
         thumbnail=thumbnail if record.state == "done" and thumbnail.is_file() else None,
         **(record.model_dump(include=figures) if record.state == "done" else {}),
+        warning=record.warning,
+        drift=record.drift.get("score"),
     )

@@ -31,6 +31,11 @@ class Record(Options):
     seconds: float = Field(0.0, description="From opening the image to its last file, waiting for others included")
     network_seconds: float = Field(0.0, description="In the network, over all tiles")
     slowest_tile: float = Field(0.0, description="Seconds that the network took for it")
+    drift: dict[str, float] = Field(
+        default_factory=dict, description="How unlike the training it is: see `Drift`, score above 1 is warned of"
+    )
+    warning: str = Field("", description="Why it is unlike, in one line")
+    causes: tuple[str, ...] = Field((), description="The same by name")
     finished: str = Field("", description="When, UTC")
 
 

@@ -35,6 +35,10 @@ class ImageRow:
         From opening it to its last file; in the network.
     pixels : int or None
         Of the image, without channels.
+    drift : float or None
+        How unlike the training it is: the largest distance in units of its threshold; None: not compared.
+    warning : str
+        Why, one line; empty where nothing is warned of.
     thumbnail : Path or None
         A PNG, see `thumbnail`.
     """
@@ -48,6 +52,8 @@ class ImageRow:
     seconds: float | None = None
     network_seconds: float | None = None
     pixels: int | None = None
+    drift: float | None = None
+    warning: str = ""
     thumbnail: Path | None = None
 
     @property
@@ -94,7 +100,8 @@ def write_report(
 
 
 def _summary(rows: Sequence[ImageRow]) -> ObjectTable:
-    texts = {what: np.array([getattr(r, what) for r in rows], np.str_) for what in ("name", "source", "state", "why")}
+    words = ("name", "source", "state", "why", "warning")
+    texts = {what: np.array([getattr(r, what) for r in rows], np.str_) for what in words}
     figures = {
         "objects": np.int64,
         "fraction": np.float64,
@@ -102,6 +109,7 @@ def _summary(rows: Sequence[ImageRow]) -> ObjectTable:
         "network_seconds": np.float64,
         "pixels": np.int64,
         "pixels_per_second": np.float64,
+        "drift": np.float64,
     }
     return ObjectTable(texts | {what: _known([getattr(r, what) for r in rows], t) for what, t in figures.items()})
 

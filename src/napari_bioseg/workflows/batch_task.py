@@ -54,7 +54,7 @@ class Task:
             self.sha256,
             fingerprint(self.item.source),
             str(self.item.series),
-            self.options.model_dump_json(exclude={"model", "device", "workers"}),
+            self.options.model_dump_json(exclude={"model", "device", "workers", "drift"}),
         )
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

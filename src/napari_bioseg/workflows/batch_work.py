@@ -13,6 +13,7 @@ from napari_bioseg.core.files import remove, whole_or_nothing, writing
 from napari_bioseg.core.job import Job
 from napari_bioseg.inference.runner import Engines
 from napari_bioseg.models.model import Model, read_model
+from napari_bioseg.workflows.batch_drift import drift_of
 from napari_bioseg.workflows.batch_record import Record, Records
 from napari_bioseg.workflows.batch_results import write_results
 from napari_bioseg.workflows.batch_task import Task
@@ -78,6 +79,7 @@ def finish(task: Task, job: Job | None = None) -> Record:
     image = task.image()
     seconds = list(task.checkpoint.seconds().values())
     results = write_results(task, image, _model(task), _options(task), job)
+    drift = drift_of(task, image, _model(task), job)
     job.stage("Checking")
     record = Record(
         name=task.item.name,
@@ -92,6 +94,7 @@ def finish(task: Task, job: Job | None = None) -> Record:
         seconds=time.time() - float((task.folder / "began").read_text(encoding="ascii")),
         network_seconds=sum(seconds),
         slowest_tile=max(seconds, default=0.0),
+        **drift,
         finished=now(),
     )
     records.write(record)

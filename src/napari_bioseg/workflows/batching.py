@@ -17,6 +17,7 @@ from napari_bioseg.models import find_model
 from napari_bioseg.models.card import Card, check_weights, read_card
 from napari_bioseg.runs import Run, at_work
 from napari_bioseg.runs.system import Machine
+from napari_bioseg.workflows.batch_drift import note_drift
 from napari_bioseg.workflows.batch_items import Item, find_items
 from napari_bioseg.workflows.batch_options import BatchOptions
 from napari_bioseg.workflows.batch_outcome import BatchReport, recorded
@@ -160,9 +161,11 @@ def _settle(task: Task, future: Future[Record], progress: BatchProgress, run: Ru
 
 def _ended(task: Task, record: Record, progress: BatchProgress, run: Run) -> None:
     figures = {"tiles", "pixels", "seconds", "network_seconds", "slowest_tile", "objects", "fraction", "why"}
+    figures |= {"drift", "warning"}
     rate = {"pixels_per_second": record.pixels / record.seconds} if record.seconds else {}
     known = record.model_dump(include=figures)
     run.log(image=record.name, state=record.state, **known, **rate, system=_machine().figures())
+    note_drift(record, read_card(task.model).name)
     progress.end(task.item, record)
 
 

@@ -22,7 +22,7 @@ from napari_bioseg.tasks.semantic import can_score, score_labels
 from napari_bioseg.training.recipe import Recipe
 from napari_bioseg.training.training_set import FrozenPair
 from napari_bioseg.workflows.comparison_result import Plane, Region, Shown, Unit
-from napari_bioseg.workflows.training import tested_on
+from napari_bioseg.workflows.recipe_data import tested_on
 
 BLOCK = 64
 """Pixels along each side of a region."""
@@ -134,7 +134,8 @@ def found_labels(image: Image, model: Model, options: PredictOptions, *, job: Jo
         raise Cancelled(image.name, "not compared: cancelled", "Compare again")
     output = model.card.output
     p = np.asarray(prediction.probabilities)
-    return classify_apart(p, output.threshold, output.separate, output.activation, job=job)
+    cores = output.cores > 0
+    return classify_apart(p, output.threshold, output.separate, output.activation, cores=cores, job=job)
 
 
 def regions_of(case: Case, index: Plane, change: npt.NDArray[Any]) -> list[Region]:

@@ -17,6 +17,7 @@ from napari_bioseg.core.prediction import ClassInfo
 from napari_bioseg.inference import PredictOptions, predict
 from napari_bioseg.inference.source import grey_values
 from napari_bioseg.io import open_image
+from napari_bioseg.io.coco import is_coco, read_coco_labels
 from napari_bioseg.models import load_model, refusal
 from napari_bioseg.models.model import Model
 from napari_bioseg.tasks import IGNORED, TASKS, Decision, check_metrics, default_metrics, map_labels
@@ -39,7 +40,8 @@ def evaluate(
     ----------
     images, labels : sequence of path
         As many of one as of the other, in the same order. Labels have the axes of their image but channels
-        and colour samples. For a detector they are boxes: our CSV, YOLO text or COCO JSON.
+        and colour samples, or are a COCO JSON that names the image; one COCO file may stand for all images. For a
+        detector they are boxes: our CSV, YOLO text or COCO JSON.
     options : EvaluateOptions
     job : Job, optional
 
@@ -57,6 +59,8 @@ def evaluate(
     UnreadableFileError
         A file is not as it should be.
     """
+    if len(labels) == 1 and is_coco(labels[0]):
+        labels = [labels[0]] * len(images)
     if len(images) != len(labels):
         raise RecipeError(
             "--images/--labels", f"{len(images)} images and {len(labels)} label files", "Give as many of each"
@@ -69,14 +73,22 @@ def evaluate(
     axes = options.axes and "".join(a for a in options.axes if a.upper() not in "CS")
     rows = []
     for image_path, label_path in zip(images, labels, strict=True):
-        image, label = open_image(image_path, axes=options.axes), open_image(label_path, axes=axes)
+        image = open_image(image_path, axes=options.axes)
         reason = refusal(model.card, image)
         if reason:
             raise IncompatibleImageError(image.name, f"{model.card.name} {reason}", "Choose another model")
+        label = _open_labels(label_path, image, axes, model, options)
         check_shapes(image, label)
         target = map_labels(np.asarray(label.data), options.label_values, len(model.card.classes), str(label_path))
         rows.append(evaluate_image(image, target, model, options, job=job))
     return rows
+
+
+def _open_labels(path: str | Path, image: Image, axes: str | None, model: Model, options: EvaluateOptions) -> Image:
+    if not is_coco(path):
+        return open_image(path, axes=axes)
+    one_class = len(model.card.classes) == 1
+    return read_coco_labels(Path(path), image, categories=options.categories, objects=one_class)
 
 
 def check_shapes(image: Image, label: Image) -> None:

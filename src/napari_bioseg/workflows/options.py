@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from napari_bioseg.inference.options import PredictOptions
+from napari_bioseg.inference.options import NetworkOptions, PredictOptions
 from napari_bioseg.postprocess.boxes import BoxOptions
 from napari_bioseg.postprocess.options import DecodeOptions
 
@@ -21,6 +21,13 @@ class DetectOptions(PredictOptions, BoxOptions):
 
     model: str = Field("cdv-yolo", description="Model in the zoo, or its folder")
     region: str | None = Field(None, description="Part of the image, e.g. T=3 or Y=0:512,X=0:512; none: all of it")
+
+
+class DriftOptions(NetworkOptions):
+    """Options of `check_drift`."""
+
+    model: str = Field(description="Model in the zoo, or its folder")
+    region: str | None = Field(None, description="Part of the image, e.g. Z=3 or Y=0:512,X=0:512; none: all of it")
 
 
 class TruthOptions(PredictOptions):
@@ -42,6 +49,7 @@ class EvaluateOptions(TruthOptions):
     """Options of `evaluate`."""
 
     model: str = Field(description="Model in the zoo, or its folder")
+    categories: tuple[str, ...] = Field((), description="Of labels in a COCO file: which count; none: all")
     threshold: float | None = Field(
         None, ge=0, le=1, description="Probability from which a pixel, or a box, counts; none: the card's"
     )

@@ -58,7 +58,9 @@ def _with_sum(what: str, sha256: str) -> str:
 def _limits(card: Card) -> str:
     threshold, separate = card.output.threshold, card.output.separate
     words = "confidence" if card.task == "detection" else "threshold"
-    return f"{words} {threshold}" + (f", gaps closed between cores of {separate}" if separate else "")
+    lines = f", gaps closed between cores of {separate}" if separate else ""
+    parted = f", instances parted between cores of {card.output.cores}" if card.output.cores else ""
+    return f"{words} {threshold}{lines}{parted}"
 
 
 def _score_table(card: Card) -> str:

@@ -21,6 +21,14 @@ PICTURES = 2**26
 """Bytes of pictures that a page holds; the others are linked to, so that a browser can open the page of any batch."""
 
 _TITLES = {"failed": "Failed", "done": "Done", "skipped": "Not done"}
+_SECTIONS = {
+    "failed": "Failed",
+    "warned": "Unlike what the model was trained on",
+    "done": "Done",
+    "skipped": "Not done",
+}
+"""The outliers come before what is as expected."""
+
 # Whatever a name may hold: nothing is fetched, nothing is run.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
@@ -44,8 +52,10 @@ def page(
     )
     yield f"{_bar(rows)}</header>\n<main>\n{_figures(rows, seconds)}"
     left = PICTURES
-    for state, words in _TITLES.items():
-        some = [row for row in rows if row.state == state]
+    for state, words in _SECTIONS.items():
+        some = [row for row in rows if _section(row) == state]
+        if state == "warned":
+            some.sort(key=lambda row: -(row.drift or 0))
         if some:
             yield f'<section class="{state}">\n<h2>{words} <span>{len(some):,}</span></h2>\n<ul>\n'
             for row in some:
@@ -55,6 +65,10 @@ def page(
             yield "</ul>\n</section>\n"
     yield f"<section>\n<h2>How</h2>\n<pre><code>{escape(command)}</code></pre>\n{_provenance(provenance)}</section>\n"
     yield "</main>\n</body>\n</html>\n"
+
+
+def _section(row: ImageRow) -> str:
+    return "warned" if row.warning and row.state == "done" else row.state
 
 
 def _bar(rows: Sequence[ImageRow]) -> str:
@@ -108,7 +122,7 @@ def _picture(row: ImageRow, folder: Path, left: int) -> tuple[str, int]:
 
 
 def _caption(row: ImageRow) -> str:
-    reason = f'<p class="why">{escape(row.why)}</p>\n' if row.why else ""
+    reason = "".join(f'<p class="why">{escape(words)}</p>\n' for words in (row.why, row.warning) if words)
     speed = row.pixels_per_second
     facts = (
         f"{row.objects:,} objects" if row.objects is not None else "",

@@ -228,7 +228,7 @@ def _save_probabilities(segmentation: Segmentation, out: Path, job: Job | None) 
 
     p = segmentation.prediction
     lazy: da.Array = da.from_zarr(p.probabilities).astype("float32")  # type: ignore[no-untyped-call]
-    names = tuple(c.name for c in p.classes)
+    names = (*(c.name for c in p.classes), *(("core",) if p.cores else ()))
     maps = Image(
         levels=(lazy,),
         axes="C" + p.axes,

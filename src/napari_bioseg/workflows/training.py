@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from napari_bioseg.core.boxes import Boxes
-from napari_bioseg.core.image import Image, image_from_array
+from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
 from napari_bioseg.inference import PredictOptions
 from napari_bioseg.models.card import Card, Score
@@ -21,25 +17,23 @@ from napari_bioseg.models.model import Model, write_model
 from napari_bioseg.models.network import Network
 from napari_bioseg.models.zoo import load_model, pinned
 from napari_bioseg.runs import Run
-from napari_bioseg.tasks import TASKS, Decision, map_labels
+from napari_bioseg.tasks import TASKS, Decision
 from napari_bioseg.tasks.semantic import can_score
 from napari_bioseg.training.check import check_recipe
 from napari_bioseg.training.members import fit_members
-from napari_bioseg.training.open_pairs import open_box_pair, open_pair, truth_name
-from napari_bioseg.training.pairs import simulate_pairs
-from napari_bioseg.training.recipe import Pair, Recipe, Simulated
+from napari_bioseg.training.recipe import Pair, Recipe
 from napari_bioseg.training.training_set import (
     FrozenPair,
     freeze,
     frozen,
-    open_frozen,
-    open_frozen_boxes,
     read_manifest,
 )
 from napari_bioseg.workflows.box_evaluation import best_confidence, evaluate_boxes
-from napari_bioseg.workflows.evaluation import evaluate_image, probabilities, take_planes
+from napari_bioseg.workflows.evaluation import evaluate_image, probabilities
 from napari_bioseg.workflows.options import EvaluateOptions
+from napari_bioseg.workflows.profiling import profile_training
 from napari_bioseg.workflows.readme import readme
+from napari_bioseg.workflows.recipe_data import Truth, load_pair, simulated_images, tested_on
 from napari_bioseg.workflows.recording import recorded
 from napari_bioseg.workflows.scores import Row
 
@@ -101,6 +95,7 @@ def _train(asked: Recipe, recipe: Recipe, run: Run, job: Job) -> Path:
     _log(run, [*rows, *tested], [*([None] * len(rows)), *_before(recipe, tested, job)])
     card = make_card(recipe.model_copy(update={"pairs": asked.pairs}), _scores(recipe, [*rows, *tested]))
     card = card.model_copy(update={"architecture": architecture})
+    card = card.model_copy(update={"profile": profile_training(recipe, Model(card, network), job)})
     write_model(folder / recipe.name, card, network, readme(card))
     return folder / recipe.name
 
@@ -160,47 +155,12 @@ def make_card(recipe: Recipe, scores: tuple[Score, ...] = ()) -> Card:
     )
 
 
-def _load(recipe: Recipe, pair: Pair) -> tuple[Image, npt.NDArray[np.int16] | Boxes]:
-    if recipe.task == "detection" and isinstance(pair, FrozenPair):
-        return open_frozen_boxes(pair)
-    if recipe.task == "detection":
-        image, boxes = open_box_pair(recipe, pair)
-        return take_planes(image, pair.planes), boxes
-    if isinstance(pair, FrozenPair):
-        return open_frozen(recipe, pair)[:2]
-    image, label = (take_planes(image, pair.planes) for image in open_pair(recipe, pair))
-    file = truth_name(recipe, pair)
-    return image, map_labels(np.asarray(label.data), recipe.values_of(pair), len(recipe.classes), file)
-
-
 def _test(recipe: Recipe, model: Model, job: Job) -> list[tuple[Pair, Row]]:
     options = EvaluateOptions(model=recipe.name, metrics=recipe.metrics, backend="torch")
     return [(pair, _score_one(image, truth, model, options, job)) for pair, image, truth in tested_on(recipe)]
 
 
-def tested_on(recipe: Recipe) -> Iterator[tuple[Pair, Image, npt.NDArray[np.int16] | Boxes]]:
-    """Yield what a recipe tests on, opened: its pairs, and images that are simulated for that.
-
-    Raises
-    ------
-    UnreadableFileError, IncompatibleImageError, RecipeError
-        A pair is not as it should be.
-    """
-    for pair in (p for p in recipe.pairs if p.use == "test"):
-        yield pair, *_load(recipe, pair)
-    for spec in (s for s in recipe.simulated if s.use == "test"):
-        for i, (image, truth) in enumerate(_simulate(spec)):
-            yield Pair(image=f"{spec.generator}/{i}", group=spec.group, planes=(0, image.shape[0])), image, truth
-
-
-def _simulate(spec: Simulated) -> Iterator[tuple[Image, npt.NDArray[np.int16] | Boxes]]:
-    for grey, truth in simulate_pairs(spec):
-        yield image_from_array(grey, "ZYX", name=f"{spec.generator} {spec.group}"), truth
-
-
-def _score_one(
-    image: Image, truth: npt.NDArray[np.int16] | Boxes, model: Model, options: EvaluateOptions, job: Job
-) -> Row:
+def _score_one(image: Image, truth: Truth, model: Model, options: EvaluateOptions, job: Job) -> Row:
     if isinstance(truth, Boxes):
         return evaluate_boxes(image, truth, model, options, job=job)
     # A part held out that has nothing to score for one metric must not cost the training.
@@ -210,8 +170,8 @@ def _score_one(
 
 def _with_best_threshold(recipe: Recipe, network: Network, job: Job) -> Recipe:
     """Choose the threshold on the val pairs, if there are any; never on what is reported."""
-    val: list[tuple[Image, Any]] = [_load(recipe, pair) for pair in recipe.pairs if pair.use == "val"]
-    val += [made for spec in recipe.simulated if spec.use == "val" for made in _simulate(spec)]
+    val: list[tuple[Image, Any]] = [load_pair(recipe, pair) for pair in recipe.pairs if pair.use == "val"]
+    val += [made for spec in recipe.simulated if spec.use == "val" for made in simulated_images(spec)]
     if not val:
         return recipe
     model, task = Model(make_card(recipe), network), TASKS.get(recipe.task)

@@ -17,6 +17,7 @@ from napari_bioseg.core.job import Job
 from napari_bioseg.core.prediction import Prediction
 from napari_bioseg.inference import PredictOptions, predict
 from napari_bioseg.inference.symmetry import Symmetry, symmetries
+from napari_bioseg.models.card import Card
 from napari_bioseg.models.model import Model
 from napari_bioseg.postprocess.accumulate import Accumulator
 from napari_bioseg.postprocess.uncertainty import Uncertainty
@@ -117,9 +118,13 @@ def _check_same(models: Sequence[Model]) -> None:
         raise RecipeError(first.name, "finds boxes, which are not averaged", "Choose a model that finds labels")
     for card in (m.card for m in models[1:]):
         same = [c.value for c in card.classes] == [c.value for c in first.classes]
-        if not same or (card.task, card.output.activation) != (first.task, first.output.activation):
+        if not same or _way(card) != _way(first):
             problem = f"gives other classes than {first.name}"
             raise RecipeError(card.name, problem, "Average models that were trained for the same classes")
+
+
+def _way(card: Card) -> tuple[str, str, bool]:
+    return card.task, card.output.activation, card.output.cores > 0
 
 
 def _read(turned: Prediction, symmetry: Symmetry, shape: tuple[int, ...], box: tuple[slice, ...]) -> npt.NDArray[Any]:

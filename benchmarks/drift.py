@@ -1,0 +1,212 @@
+"""Does the drift check warn of what costs a model its score? ``python -m benchmarks.drift MODEL ... --figure FILE``.
+
+Each MODEL is the folder of a model whose own recipe names test pairs, or of a run of a recipe with folds, whose first
+fold is taken: the network, its profile and its thresholds know nothing of the groups that are changed here. Needs the
+project's data folder, and for the figure the dependency group "benchmarks". With ``--keep FOLDER`` what was measured is
+written there, a JSON file a model, and a model that has one is not measured again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.drift_changes import Truth, changed
+from napari_bioseg.core.boxes import Boxes
+from napari_bioseg.core.files import whole_or_nothing
+from napari_bioseg.core.image import Image, image_from_array
+from napari_bioseg.core.job import Job
+from napari_bioseg.io import open_image
+from napari_bioseg.models.model import Model, read_model
+from napari_bioseg.training.loop import chosen_network
+from napari_bioseg.training.open_pairs import data_root
+from napari_bioseg.training.recipe import CardText, Recipe, read_recipe
+from napari_bioseg.workflows.box_evaluation import evaluate_boxes
+from napari_bioseg.workflows.drift_check import compare_with_training
+from napari_bioseg.workflows.evaluation import evaluate_image
+from napari_bioseg.workflows.options import DriftOptions, EvaluateOptions
+from napari_bioseg.workflows.profiling import profile_training
+from napari_bioseg.workflows.recipe_data import tested_on
+from napari_bioseg.workflows.training import make_card
+
+COST = 0.1
+"""Of the score, from which a warning is asked for."""
+
+_EDGE, _DEPTH = {"YX": 768, "ZYX": 256}, 16  # of a part of a test image
+_PARTS = {"YX": 6, "ZYX": 1}  # of each test image
+_FOREIGN = (
+    ("membranes/image.tif", "ZYX"),
+    ("vessels/tg-mouse/image.ome.tif", None),
+    ("livecell/images/A172_Phase_C7_1_00d20h00m_4.tif", None),
+    ("livecell/images/MCF7_Phase_F4_2_00d00h00m_4.tif", None),
+    ("fibroblasts/images/train_set01.tif", None),
+    ("spots/storm_test.tif", "TYX"),
+)
+"""Images of other modalities; those of a model's own folder of data are left out."""
+
+_HEADER = (
+    "model (score)",
+    "parts of unseen groups",
+    "false alarms",
+    *("changes that cost >= 0.1", "warned", "0.03 to 0.1", "warned", "below 0.03", "warned"),
+    *("other modality", "warned"),
+)
+
+Row = dict[str, Any]
+
+
+def main(given: list[str] | None = None) -> None:
+    """Measure, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", nargs="+", type=Path, metavar="MODEL")
+    parser.add_argument("--keep", type=Path, help="folder for what was measured")
+    parser.add_argument("--figure", type=Path, help="picture of loss against the largest ratio")
+    wanted = parser.parse_args(given)
+    rows: list[Row] = []
+    for path in wanted.models:
+        rows += _kept(path, wanted.keep)
+    sys.stdout.write(table(rows))
+    if wanted.figure:
+        from benchmarks.drift_figure import draw
+
+        draw(rows, wanted.figure)
+
+
+def _kept(path: Path, keep: Path | None) -> list[Row]:
+    recipe, model = subject(path)
+    file = keep / f"{recipe.name}.json" if keep else None
+    if file is not None and file.is_file():
+        return list(json.loads(file.read_text(encoding="utf-8")))
+    rows = list(measure(recipe, model))
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with whole_or_nothing(file) as part:
+            part.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    return rows
+
+
+def subject(path: Path) -> tuple[Recipe, Model]:
+    """Return a recipe with test pairs, and a model with its profile that was trained without them."""
+    if (path / "recipe.yaml").is_file():
+        recipe = read_recipe(path / "recipe.yaml")
+        recipe = recipe.without_fold(recipe.folds[0])
+        model = Model(make_card(recipe), chosen_network(recipe, path / "fold-1", None))
+    else:
+        model = read_model(path)
+        text = {name: getattr(model.card, name) for name in CardText.model_fields}
+        recipe = Recipe.checked({**model.card.recipe, "name": model.card.name, "card": text}, model.card.name)
+    card = model.card.model_copy(update={"profile": profile_training(recipe, model, Job())})
+    return recipe, Model(card, model.network, model.folder)
+
+
+def measure(recipe: Recipe, model: Model) -> Iterator[Row]:
+    """Yield what became of each part of each test image under each change: its loss, and what the check says."""
+    options = DriftOptions(model=recipe.name)
+    for group, image, truth in _parts(recipe, model):
+        sizes = {a: s for a, s in zip(image.axes, image.pixel_size(image.axes), strict=True) if s is not None}
+        before = _score(recipe, model, image, truth)
+        pixels = np.asarray(image.data)
+        for kind, amount, now, still in [("none", "", pixels, truth), *changed(pixels, truth)]:
+            other = image_from_array(now, image.axes, pixel_size=sizes, name=image.name)
+            found = compare_with_training(other, model, options)
+            loss = before - _score(recipe, model, other, still)
+            yield _row(recipe, group, kind, amount) | {"loss": loss, "ratio": found.score, "over": _over(found.ratios)}
+    for image in _foreign(recipe, model):
+        found = compare_with_training(image, model, options)
+        row = _row(recipe, image.name, "other modality", image.name)
+        yield row | {"loss": None, "ratio": found.score, "over": _over(found.ratios)}
+
+
+def _row(recipe: Recipe, group: str, kind: str, amount: str) -> Row:
+    sys.stderr.write(f"{recipe.name} {group} {kind} {amount}\n")
+    return {"model": recipe.name, "metric": recipe.metrics[0], "group": group, "kind": kind, "amount": amount}
+
+
+def _over(ratios: dict[str, float]) -> str:
+    return max(ratios, key=lambda name: ratios[name])
+
+
+def _parts(recipe: Recipe, model: Model) -> Iterator[tuple[str, Image, Truth]]:
+    for pair, image, truth in tested_on(recipe):
+        flat = image.shape[-2:]
+        planes = np.asarray(image.data).reshape(-1, *flat)
+        depth = _DEPTH if model.axes == "ZYX" else 1
+        edge = _EDGE[model.axes]
+        starts = list(product(range(0, len(planes), depth), *(range(0, n - n % edge or n, edge) for n in flat)))
+        sizes = {a: s for a, s in zip(image.axes, image.pixel_size(image.axes), strict=True) if s is not None}
+        for z, y, x in starts[:: -(-len(starts) // _PARTS[model.axes])]:
+            box = (slice(z, z + depth), slice(y, y + edge), slice(x, x + edge))
+            part = planes[box] if model.axes == "ZYX" else planes[box][0]
+            part_image = image_from_array(part, model.axes, pixel_size=sizes, name=f"{pair.group} {z} {y} {x}")
+            yield pair.group, part_image, _part_of(truth, box, part.shape, flat)
+
+
+def _part_of(
+    truth: Truth, box: tuple[slice, slice, slice], shape: Sequence[int], flat: tuple[int, ...]
+) -> npt.NDArray[np.int16] | Boxes:
+    if isinstance(truth, Boxes):  # frames are smaller than a part, so that none is cut
+        kept = truth[truth.frame + truth.z == box[0].start]
+        return Boxes.of(kept.centre, kept.size)
+    return truth.reshape(-1, *flat)[box].reshape(shape)
+
+
+def _score(recipe: Recipe, model: Model, image: Image, truth: Truth) -> float:
+    options = EvaluateOptions(model=recipe.name, metrics=recipe.metrics[:1], backend="torch")
+    row = (evaluate_boxes if isinstance(truth, Boxes) else evaluate_image)(image, truth, model, options)  # type: ignore[operator]
+    return float(row.scores[recipe.metrics[0]])
+
+
+def _foreign(recipe: Recipe, model: Model) -> Iterator[Image]:
+    own = {pair.image.split("/", 1)[0] for pair in recipe.pairs} | ({"spots"} if recipe.task == "detection" else set())
+    near = {"membranes", "em-multiclass"}
+    for name, axes in _FOREIGN:
+        folder = name.split("/", 1)[0]
+        image = open_image(data_root(recipe) / name, axes=axes)
+        foreign = folder not in own and not (folder in near and own & near)
+        if foreign and (model.axes == "YX" or "Z" in image.axes):
+            yield image
+
+
+def table(rows: Iterable[Row]) -> str:
+    """Return the detection rate by loss for each model, and false alarms on what was not changed, as Markdown."""
+    rows = list(rows)
+    lines = [
+        "| " + " | ".join(_HEADER) + " |",
+        "|---" * len(_HEADER) + "|",
+    ]
+    names = [*dict.fromkeys(row["model"] for row in rows), "all"]
+    for name in names:
+        mine = [row for row in rows if name in (row["model"], "all")]
+        changes = [row for row in mine if row["kind"] not in ("none", "other modality")]
+        parts = [row for row in mine if row["kind"] == "none"]
+        groups = len({(row["model"], row["group"]) for row in parts})
+        metric = "" if name == "all" else f" ({mine[0]['metric']})"
+        cells = [f"{name}{metric}", f"{len(parts)} of {groups}", _share(parts)]
+        for low, high in ((COST, 9.0), (0.03, COST), (-9.0, 0.03)):
+            some = [row for row in changes if low <= row["loss"] < high]
+            cells += [str(len(some)), _share(some)]
+        foreign = [row for row in mine if row["kind"] == "other modality"]
+        lines.append("| " + " | ".join([*cells, str(len(foreign)), _share(foreign)]) + " |")
+    missed = [row for row in rows if (row["loss"] or 0) >= COST and row["ratio"] <= 1]
+    told = [
+        f"- {r['model']} {r['group']}, {r['kind']} {r['amount']}: cost {r['loss']:.2f}, at {r['ratio']:.2f}"
+        for r in missed
+    ]
+    return "\n".join([*lines, "", "Missed:", *(told or ["- none"])]) + "\n"
+
+
+def _share(rows: list[Row]) -> str:
+    warned = sum(row["ratio"] > 1 for row in rows)
+    return f"{100 * warned / len(rows):.0f} % ({warned})" if rows else "-"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,27 @@
+"""Whether an image is like those that a model was trained on, in figures; no network runs here."""
+
+from napari_bioseg.drift.causes import Action, Cause, find_causes, ratios
+from napari_bioseg.drift.distances import DISTANCES, deviation, distances
+from napari_bioseg.drift.figures import BANDS, EDGES, Figures, describe
+from napari_bioseg.drift.profile import Profile
+from napari_bioseg.drift.reference import Known, make_profile
+from napari_bioseg.drift.stream import Change, recent_change
+
+__all__ = [
+    "BANDS",
+    "DISTANCES",
+    "EDGES",
+    "Action",
+    "Cause",
+    "Change",
+    "Figures",
+    "Known",
+    "Profile",
+    "describe",
+    "deviation",
+    "distances",
+    "find_causes",
+    "make_profile",
+    "ratios",
+    "recent_change",
+]

@@ -1,0 +1,79 @@
+"""How far an image is from what a model was trained on: one figure for each way in which it can be."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_bioseg.drift.figures import Figures
+from napari_bioseg.drift.profile import Profile
+from napari_bioseg.drift.sketch import mahalanobis, sketch
+
+SCALARS = ("noise", "contrast", "snr", "sharpness", "saturation", "levels")
+"""Figures of one number, compared in standard deviations of the reference."""
+
+DISTANCES = {
+    "kl": "KL divergence of the grey values from the reference, bits",
+    "cross_entropy": "cross-entropy of the grey values under the reference, bits above the reference's own entropy",
+    "psi": "population stability index of the grey values",
+    "js": "Jensen-Shannon divergence of the grey values, bits",
+    "features": "Mahalanobis distance of the network's features, root mean square",
+    "spectrum": "distance of the spectrum in standard deviations, root mean square over the bands",
+    "noise": "noise, standard deviations of the reference",
+    "contrast": "contrast, standard deviations of the reference",
+    "snr": "signal to noise, standard deviations of the reference",
+    "sharpness": "sharpness, standard deviations of the reference",
+    "saturation": "share of saturated pixels above the reference, in percent",
+    "levels": "grey levels fewer than in the reference, octaves",
+}
+"""Name and meaning of each distance; all are 0 or more, and grow with the difference."""
+
+_LEAST = 1e-3  # added to each share: an empty bin must not make a distance infinite
+FLOOR = {"noise": 0.25, "contrast": 0.1, "snr": 0.25, "sharpness": 0.1, "spectrum": 0.25}
+"""Spread in octaves that a reference has at least: a few planes of one stack look more alike than images do."""
+
+Floats = npt.NDArray[np.float64]
+
+
+def distances(figures: Figures, profile: Profile) -> dict[str, float]:
+    """Return how far an image is from a reference, by the names of `DISTANCES`.
+
+    The bands of a spectrum are taken as independent: how they vary together, one stack tells too little of.
+    """
+    p, q = _shares(figures.histogram), _shares(np.array(profile.histogram))
+    middle = (p + q) / 2
+    found = {
+        "kl": _kl(p, q),
+        "cross_entropy": max(0.0, float(((q - p) * np.log2(q)).sum())),
+        "psi": float(((p - q) * np.log(p / q)).sum()),
+        "js": (_kl(p, middle) + _kl(q, middle)) / 2,
+        "features": mahalanobis(
+            sketch(figures.features, profile.features, profile.features_sd), profile.features_covariance
+        ),
+        "spectrum": _standardised(figures.spectrum, profile),
+    }
+    for name in ("noise", "contrast", "snr", "sharpness"):
+        found[name] = abs(deviation(figures, profile, name))
+    found["saturation"] = 100 * max(0.0, figures.saturation - profile.figures["saturation"].mean)
+    found["levels"] = max(0.0, profile.figures["levels"].mean - figures.levels)
+    return found
+
+
+def deviation(figures: Figures, profile: Profile, name: str) -> float:
+    """Return by how many standard deviations a figure lies above (or below: negative) the reference's mean."""
+    spread = profile.figures[name]
+    return float((getattr(figures, name) - spread.mean) / np.hypot(spread.sd, FLOOR[name]))
+
+
+def _shares(histogram: Floats) -> Floats:
+    shares = histogram + _LEAST
+    return np.asarray(shares / shares.sum())
+
+
+def _kl(p: Floats, q: Floats) -> float:
+    return float((p * np.log2(p / q)).sum())
+
+
+def _standardised(spectrum: Floats, profile: Profile) -> float:
+    sd = np.hypot(profile.spectrum_sd, FLOOR["spectrum"])
+    return float(np.sqrt(np.mean(((spectrum - np.array(profile.spectrum)) / sd) ** 2)))

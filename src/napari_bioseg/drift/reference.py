@@ -1,0 +1,99 @@
+"""From the figures of training images to a `Profile` with thresholds that hold for images of unseen groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import ceil
+from typing import NamedTuple
+
+import numpy as np
+
+from napari_bioseg.drift.distances import DISTANCES, SCALARS, distances
+from napari_bioseg.drift.figures import Figures
+from napari_bioseg.drift.profile import Profile, Spread
+from napari_bioseg.drift.sketch import covariance, sketch
+
+FALSE_ALARMS = 0.05
+_BLOCKS = 4  # into which the images of a single group are cut
+_MARGIN = 1.75  # by which thresholds of a single group are raised: its blocks are more alike than groups are
+_SIGMAS = 3.0
+_FLOOR = {
+    "kl": 0.1, "cross_entropy": 0.3, "psi": 0.15, "js": 0.03, "saturation": 2.0, "levels": 2.0,
+    "features": 1.2, "spectrum": 2.5,
+}  # fmt: skip
+"""Thresholds are at least that high, those of single figures at least `_SIGMAS`: what varies less does not matter."""
+
+
+class Known(NamedTuple):
+    """Figures of one image or plane that was trained on."""
+
+    group: str
+    figures: Figures
+
+
+def make_profile(known: Sequence[Known], objects: Mapping[str, float] | None = None) -> Profile:
+    """Return the profile of training images, with thresholds.
+
+    Each group is left out once, and its images are compared with the rest, as images of an unseen group will be. The
+    largest ratio of any of an image's distances to its scale is its score, and the threshold of that is chosen by split
+    conformal prediction (Vovk et al. 2005; Laxhammar 2014): so the rate of false alarms holds for all distances
+    together, as far as new groups are like those left out. The images of a single group are left out in blocks.
+
+    Parameters
+    ----------
+    known : sequence of Known
+        In their order in the stack; at least two.
+    objects : Mapping, optional
+        Statistics of the labels, see `Profile`.
+    """
+    groups = _groups(known)
+    names = list(dict.fromkeys(groups))
+    rows = []
+    for name in names:
+        rest = _summary([k.figures for k, g in zip(known, groups, strict=True) if g != name])
+        rows += [distances(k.figures, rest) for k, g in zip(known, groups, strict=True) if g == name]
+    profile, known_groups = _summary([k.figures for k in known]), {k.group for k in known}
+    return profile.model_copy(
+        update={
+            "groups": len(known_groups),
+            "thresholds": _thresholds(rows, 1.0 if len(known_groups) > 1 else _MARGIN),
+            "objects": dict(objects or {}),
+        }
+    )
+
+
+def _groups(known: Sequence[Known]) -> list[str]:
+    names = [k.group for k in known]
+    if len(set(names)) > 1:
+        return names
+    return [f"block {i * min(_BLOCKS, len(known)) // len(known)}" for i in range(len(known))]
+
+
+def _summary(figures: Sequence[Figures]) -> Profile:
+    spectra, features = np.stack([f.spectrum for f in figures]), np.stack([f.features for f in figures])
+    mean, sd = features.mean(0), features.std(0)
+    shared = covariance(sketch(features, mean, sd))
+    scalars = {name: np.array([getattr(f, name) for f in figures]) for name in SCALARS}
+    return Profile(
+        images=max(2, len(figures)),
+        groups=1,
+        false_alarms=FALSE_ALARMS,
+        histogram=tuple(np.mean([f.histogram for f in figures], axis=0)),
+        spectrum=tuple(spectra.mean(0)),
+        spectrum_sd=tuple(spectra.std(0)),
+        features=tuple(mean),
+        features_sd=tuple(sd),
+        features_covariance=tuple(shared[np.tril_indices(len(shared))]),
+        figures={name: Spread(mean=float(v.mean()), sd=float(v.std())) for name, v in scalars.items()},
+        thresholds={},
+    )
+
+
+def _thresholds(rows: Sequence[Mapping[str, float]], margin: float) -> dict[str, float]:
+    table = np.array([[row[name] for name in DISTANCES] for row in rows])
+    least = np.array([_FLOOR.get(name, _SIGMAS) for name in DISTANCES])
+    # Of fewer images than the rate asks for, the largest of each distance.
+    rank = min(ceil((1 - FALSE_ALARMS) * (len(rows) + 1)), len(rows)) - 1
+    scale = np.maximum(np.sort(table, axis=0)[rank] * margin, least)
+    limit = max(1.0, float(np.sort((table / scale).max(axis=1))[rank]))
+    return {name: float(limit * s) for name, s in zip(DISTANCES, scale, strict=True)}

@@ -1,0 +1,193 @@
+"""A few windows of an image as a network sees them, and what it makes of them: to tell whether it knows such images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from math import ceil, prod, sqrt
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from napari_bioseg.core.image import Image
+from napari_bioseg.core.job import Job
+from napari_bioseg.inference.engine import fused
+from napari_bioseg.inference.options import NetworkOptions
+from napari_bioseg.inference.plan import Plan, make_plan
+from napari_bioseg.inference.source import Source, grey_values
+from napari_bioseg.inference.tiles import Axis, Span
+from napari_bioseg.models.devices import choose_device
+
+if TYPE_CHECKING:
+    from napari_bioseg.models.model import Model
+
+_EDGE = {"YX": 256, "ZYX": 128}  # of a window in the plane, model pixels
+_DEPTH = 8  # planes of a window of a volume
+_PLANES = 4  # among which the windows of a stack are spread
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Window:
+    """One window.
+
+    Attributes
+    ----------
+    grey : ndarray of float32
+        Normalised, in model pixels, along the axes of the model.
+    raw : ndarray
+        The pixels of the image that it was made from.
+    features : ndarray of float32
+        Mean of `Network.features` over the window, ``(F,)``.
+    plane : tuple of int
+        Index along the axes of the prediction but Y and X; of a volume's window the middle one.
+    """
+
+    grey: Floats
+    raw: npt.NDArray[Any]
+    features: Floats
+    plane: tuple[int, ...]
+
+    @property
+    def flat(self) -> Floats:
+        """``(Y, X)``: the window, or its middle plane."""
+        return self.grey if self.grey.ndim == 2 else self.grey[len(self.grey) // 2]
+
+
+class Encoder:
+    """Runs a network as far as its features.
+
+    Parameters
+    ----------
+    model : Model
+    device : str
+        As in `NetworkOptions`.
+
+    Raises
+    ------
+    DeviceError
+        The device asked for is not here.
+    """
+
+    def __init__(self, model: Model, device: Literal["auto", "cpu", "cuda", "mps"] = "auto") -> None:
+        self._device, self._stride = choose_device(device), model.stride
+        self._layout = torch.channels_last if model.axes == "YX" else torch.contiguous_format
+        self._network = fused(model.network).to(self._device)
+        self._network.to(memory_format=self._layout)  # type: ignore[call-overload]
+
+    @torch.inference_mode()
+    def __call__(self, grey: Floats) -> Floats:
+        """Return the mean features ``(F,)`` of a window; it is mirrored out to multiples of the stride."""
+        missing = [(0, -n % stride) for n, stride in zip(grey.shape, self._stride, strict=True)]
+        whole = np.pad(grey, missing, mode="symmetric")
+        x = torch.from_numpy(whole)[None, None].to(self._device, memory_format=self._layout)
+        features: Floats = self._network.features(x)[0].flatten(1).mean(1).float().cpu().numpy()
+        return features
+
+
+def read_windows(
+    image: Image,
+    model: Model,
+    encoder: Encoder,
+    options: NetworkOptions | None = None,
+    *,
+    count: int = 12,
+    box: tuple[slice, ...] | None = None,
+    job: Job | None = None,
+) -> list[Window]:
+    """Read windows that are spread evenly over an image, the same ones each time.
+
+    Parameters
+    ----------
+    image : Image
+        As for `predict`, which has found that the model takes it.
+    model : Model
+    encoder : Encoder
+        Of this model.
+    options : NetworkOptions, optional
+    count : int
+        About how many; of a small image fewer.
+    box : tuple of slice, optional
+        The part of the image, as for `predict`.
+    job : Job, optional
+        For progress (a step is a window) and for stopping.
+
+    Returns
+    -------
+    list of Window
+        At least one. A window that is larger than the image is mirrored at its border, as the engine does it.
+
+    Raises
+    ------
+    Cancelled
+        The job was stopped.
+    RecipeError
+        As for `predict`.
+    """
+    options, job = options or NetworkOptions(), job or Job()
+    data, axes, _ = grey_values(image, options.channel)
+    plan = make_plan(image, axes, model, options, box=box, job=job)
+    source = Source(data, axes, model.axes, plan.grid, model.card.input.normalisation)
+    places = list(_places(plan, model.axes, count))
+    job.stage("Looking at the image", len(places))
+    found = []
+    for lead, spans in places:
+        job.check()
+        index = dict(zip(plan.lead_axes, lead, strict=True))
+        grey = source.read(index, spans)
+        found.append(Window(grey, source.raw(index, spans), encoder(grey), _plane(plan, index, spans)))
+        job.step()
+    return found
+
+
+def _plane(plan: Plan, index: dict[str, int], spans: tuple[Span, ...]) -> tuple[int, ...]:
+    middle = (spans[0].start + spans[0].stop) // 2
+    return tuple(index[a] if a in index else _pixel(plan.grid[0], middle) for a in plan.axes[:-2])
+
+
+def _pixel(axis: Axis, i: int) -> int:
+    """Return the pixel of the image at a model pixel."""
+    return min(max(int((i + 0.5) * axis.factor), 0), axis.size - 1)
+
+
+def _places(plan: Plan, axes: str, count: int) -> Iterator[tuple[tuple[int, ...], tuple[Span, ...]]]:
+    """Yield the index along the axes that the network does not see, and model pixels along those that it does."""
+    lead = plan.spans(plan.lead_axes)
+    planes = [_spread(prod(s.length for s in lead), min(_PLANES, prod(s.length for s in lead)))]
+    whole = [axis.needed(span) for axis, span in zip(plan.grid, plan.spans(plan.model_axes), strict=True)]
+    wished = [_DEPTH if a == "Z" else _EDGE[axes] for a in axes]
+    edges = [_edge(axis, min(w, span.length)) for axis, w, span in zip(plan.grid, wished, whole, strict=True)]
+    fitting = [max(1, span.length // edge) for span, edge in zip(whole, edges, strict=True)]
+    rows = _counts(ceil(count / len(planes[0])), fitting)
+    starts = [_starts(span, edge, n) for span, edge, n in zip(whole, edges, rows, strict=True)]
+    for plane, *start in product(*planes, *starts):
+        index = np.unravel_index(plane, [s.length for s in lead]) if lead else ()
+        at = tuple(int(i) + s.start for i, s in zip(index, lead, strict=True))
+        yield at, tuple(Span(s, s + edge) for s, edge in zip(start, edges, strict=True))
+
+
+def _edge(axis: Axis, wished: int) -> int:
+    return max(axis.stride, wished // axis.stride * axis.stride)
+
+
+def _counts(count: int, fitting: list[int]) -> list[int]:
+    """Return how many windows along each axis: about `count` in all, few along Z, as many along Y as along X."""
+    depth = min(fitting[0], 3) if len(fitting) == 3 else 1
+    y, x = fitting[-2:]
+    left = max(1.0, count / depth)
+    rows = max(1, min(y, round(sqrt(left * y / x))))
+    return [depth, rows, max(1, min(x, round(left / rows)))][-len(fitting) :]
+
+
+def _spread(total: int, n: int) -> list[int]:
+    return [(2 * i + 1) * total // (2 * n) for i in range(n)]
+
+
+def _starts(span: Span, edge: int, n: int) -> list[int]:
+    """Return where `n` windows start, at even distances, the outer ones as far from the border as they are apart."""
+    free = max(0, span.length - edge * n)
+    return [span.start + edge * i + free * (2 * i + 1) // (2 * n) for i in range(n)]

@@ -1,0 +1,197 @@
+"""`check_drift`: whether a model was trained on images like this one, and if not, why."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_bioseg.core.errors import IncompatibleImageError, RecipeError
+from napari_bioseg.core.image import Image
+from napari_bioseg.core.job import Job
+from napari_bioseg.drift import (
+    Cause,
+    Figures,
+    Profile,
+    describe,
+    distances,
+    find_causes,
+    ratios,
+)
+from napari_bioseg.inference.windows import Encoder, Window, read_windows
+from napari_bioseg.io import open_image
+from napari_bioseg.models import load_model, refusal
+from napari_bioseg.models.normalise import apply_normalisation
+from napari_bioseg.models.pixel_size import pixel_distance, sizes_along
+from napari_bioseg.workflows.options import DriftOptions
+from napari_bioseg.workflows.region import parse_region
+from napari_bioseg.workflows.segmentation import prediction_grid
+
+if TYPE_CHECKING:
+    from napari_bioseg.models.card import Card
+    from napari_bioseg.models.model import Model
+
+_TRIED = 4  # windows on which it is tried what would help
+_FACTORS = (0.4, 0.5, 0.63, 1.6, 2.0, 2.5)  # sizes of a pixel that are tried: smaller differences cost a model little
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far an image is from what a model was trained on.
+
+    Attributes
+    ----------
+    image, model : str
+        Their names.
+    ratios : dict
+        Each distance of `drift.DISTANCES` in units of its threshold: above 1 is warned of.
+    distances : dict
+        The distances themselves.
+    causes : tuple of Cause
+        Why it is warned, the most telling first; empty without a warning.
+    figures : Figures
+        Of the image.
+    profile : Profile
+        Of the model.
+    planes : tuple of tuple of int
+        Where the windows lie, along the axes of a prediction but Y and X; those furthest from the reference first.
+    """
+
+    image: str
+    model: str
+    ratios: dict[str, float]
+    distances: dict[str, float]
+    causes: tuple[Cause, ...]
+    figures: Figures
+    profile: Profile
+    planes: tuple[tuple[int, ...], ...]
+
+    @property
+    def warned(self) -> bool:
+        """Whether a distance exceeds its threshold."""
+        return bool(self.causes)
+
+    @property
+    def score(self) -> float:
+        """The largest ratio: above 1 is warned of."""
+        return max(self.ratios.values())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return names, figures and words, for JSON."""
+        return {
+            "image": self.image,
+            "model": self.model,
+            "warned": self.warned,
+            "score": round(self.score, 3),
+            "causes": [{"name": c.name, "words": c.words, "action": c.action, "amount": c.amount} for c in self.causes],
+            "distances": {name: round(value, 5) for name, value in self.distances.items()},
+            "thresholds": {name: round(value, 5) for name, value in self.profile.thresholds.items()},
+        }
+
+    def __str__(self) -> str:
+        if not self.warned:
+            return f"{self.image}: like what {self.model} was trained on"
+        return f"{self.image}: unlike what {self.model} was trained on: {'; '.join(c.words for c in self.causes)}"
+
+
+def check_drift(
+    source: str | Path | Image, options: DriftOptions | None = None, *, job: Job | None = None, **changes: Any
+) -> Drift:
+    """Compare an image with what a model was trained on; only a few windows of it are read.
+
+    Parameters
+    ----------
+    source : path or Image
+        A path whose file does not say its axes needs ``open_image(path, axes=...)`` first.
+    options : DriftOptions, optional
+    job : Job, optional
+        For progress and for stopping.
+    **changes
+        Fields of `DriftOptions`, e.g. ``model="membranes-unet2d"``.
+
+    Returns
+    -------
+    Drift
+
+    Raises
+    ------
+    Cancelled
+        The job was stopped.
+    RecipeError
+        The card of the model has no reference profile, or the region does not lie in the image.
+    IncompatibleImageError
+        The model cannot take this image.
+    ModelNotFoundError, BrokenModelError, UnreadableFileError, UnknownAxesError, DeviceError
+        As named.
+    """
+    values = {**(options.model_dump() if options else {}), **changes}
+    options = DriftOptions.checked(values, "options")
+    image = source if isinstance(source, Image) else open_image(source)
+    return compare_with_training(image, load_model(options.model), options, job=job)
+
+
+def compare_with_training(
+    image: Image, model: Model, options: DriftOptions, *, windows: int = 12, job: Job | None = None
+) -> Drift:
+    """Check an image for a model that is loaded; `windows` is about how many parts of it are looked at.
+
+    Raises
+    ------
+    RecipeError, IncompatibleImageError, DeviceError, Cancelled
+        As for `check_drift`.
+    """
+    profile = profile_of(model.card)
+    if profile is None:
+        problem = "its card has no reference profile: it is not known what it was trained on"
+        raise RecipeError(model.card.name, problem, "Train it again, or choose another model")
+    reason = refusal(model.card, image, task=model.card.task)
+    if reason:
+        raise IncompatibleImageError(image.name, f"{model.card.name} {reason}", "Choose another model")
+    box = parse_region(options.region, *prediction_grid(image))
+    encoder = Encoder(model, options.device)
+    found = read_windows(image, model, encoder, options, count=windows, box=box, job=job)
+    figures = describe_windows(found)
+    measured = distances(figures, profile)
+    over = ratios(measured, profile)
+    inverted = _inverted(found, model, encoder, profile) if over["features"] > 1 else over
+    sized = options.resample and pixel_distance(model.card.input, sizes_along(image, model.axes)) < math.inf
+    causes = find_causes(figures, profile, over, inverted=inverted, sized=sized, title=model.card.title)
+    return Drift(image.name, model.card.name, over, measured, causes, figures, profile, _furthest(found, profile))
+
+
+def profile_of(card: Card) -> Profile | None:
+    """Return the reference profile of a model; None where its card has none, or one of a later version."""
+    try:
+        return Profile.checked(card.profile, card.name) if card.profile else None
+    except RecipeError:
+        return None
+
+
+def describe_windows(windows: Sequence[Window]) -> Figures:
+    """Return the figures of the windows of one image."""
+    return describe([w.flat for w in windows], [w.raw for w in windows], [w.features for w in windows])
+
+
+def _furthest(windows: Sequence[Window], profile: Profile) -> tuple[tuple[int, ...], ...]:
+    """Return the planes of the windows, that furthest from the reference first."""
+
+    def score(window: Window) -> float:
+        return max(ratios(distances(describe_windows([window]), profile), profile).values())
+
+    return tuple(dict.fromkeys(w.plane for w in sorted(windows, key=score, reverse=True)))
+
+
+def _inverted(windows: Sequence[Window], model: Model, encoder: Encoder, profile: Profile) -> dict[str, float]:
+    """Return how far some of the windows are from the reference with light and dark exchanged."""
+    some = windows[:: -(-len(windows) // _TRIED)]
+    turned = [1 - window.grey for window in some]
+    normalisation = model.card.input.normalisation
+    if normalisation.method != "fixed":
+        # Its percentiles need not lie as far from either end.
+        turned = [apply_normalisation(grey, *normalisation.fit(np.stack(turned))) for grey in turned]
+    changed = [replace(w, grey=grey, features=encoder(grey)) for w, grey in zip(some, turned, strict=True)]
+    return ratios(distances(describe_windows(changed), profile), profile)

@@ -1,0 +1,66 @@
+"""What a recipe names, opened through the readers that users run: to score on it, and to describe it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_bioseg.core.boxes import Boxes
+from napari_bioseg.core.image import Image, image_from_array
+from napari_bioseg.tasks import map_labels
+from napari_bioseg.training.open_pairs import open_box_pair, open_pair, truth_name
+from napari_bioseg.training.pairs import simulate_pairs
+from napari_bioseg.training.recipe import Pair, Recipe, Simulated
+from napari_bioseg.training.training_set import FrozenPair, open_frozen, open_frozen_boxes
+from napari_bioseg.workflows.evaluation import take_planes
+
+Truth = npt.NDArray[np.int16] | Boxes
+
+
+def load_pair(recipe: Recipe, pair: Pair) -> tuple[Image, Truth]:
+    """Open the image of a pair, its planes alone, with its classes (-1 where they are not known) or boxes.
+
+    Raises
+    ------
+    UnreadableFileError, IncompatibleImageError, RecipeError
+        The pair is not as it should be.
+    """
+    if recipe.task == "detection" and isinstance(pair, FrozenPair):
+        return open_frozen_boxes(pair)
+    if recipe.task == "detection":
+        image, boxes = open_box_pair(recipe, pair)
+        return take_planes(image, pair.planes), boxes
+    if isinstance(pair, FrozenPair):
+        return open_frozen(recipe, pair)[:2]
+    image, label = (take_planes(image, pair.planes) for image in open_pair(recipe, pair))
+    file = truth_name(recipe, pair)
+    return image, map_labels(np.asarray(label.data), recipe.values_of(pair), len(recipe.classes), file)
+
+
+def tested_on(recipe: Recipe) -> Iterator[tuple[Pair, Image, Truth]]:
+    """Yield what a recipe tests on, opened: its pairs, and images that are simulated for that.
+
+    Raises
+    ------
+    UnreadableFileError, IncompatibleImageError, RecipeError
+        A pair is not as it should be.
+    """
+    for pair in (p for p in recipe.pairs if p.use == "test"):
+        yield pair, *load_pair(recipe, pair)
+    for spec in (s for s in recipe.simulated if s.use == "test"):
+        for i, (image, truth) in enumerate(simulated_images(spec)):
+            yield Pair(image=f"{spec.generator}/{i}", group=spec.group, planes=(0, image.shape[0])), image, truth
+
+
+def simulated_images(spec: Simulated) -> Iterator[tuple[Image, Truth]]:
+    """Yield the images of one entry of a recipe with their truth.
+
+    Raises
+    ------
+    RecipeError
+        As for `simulate_pairs`.
+    """
+    for grey, truth in simulate_pairs(spec):
+        yield image_from_array(grey, "ZYX", name=f"{spec.generator} {spec.group}"), truth

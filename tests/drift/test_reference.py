@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.drift.conftest import figures_of, texture
+
+from napari_bioseg.drift import DISTANCES, Known, Profile, distances, make_profile, ratios
+
+
+def _known(groups: int, n: int = 12, **changes: float) -> list[Known]:
+    return [Known(f"group {i % groups}", figures_of(texture(i, **changes))) for i in range(n)]
+
+
+def _warned(profile: Profile, seeds: range, **changes: float) -> float:
+    found = [distances(figures_of(texture(i, **changes)), profile) for i in seeds]
+    return float(np.mean([max(ratios(row, profile).values()) > 1 for row in found]))
+
+
+def test_images_of_the_same_kind_are_seldom_warned_of_and_others_are(profile: Profile) -> None:
+    assert _warned(profile, range(100, 140)) <= 0.05
+    assert _warned(profile, range(100, 110), noise=0.3) == 1
+    assert _warned(profile, range(100, 110), coarse=3) == 1
+
+
+def test_thresholds_come_from_groups_left_out_not_from_the_images_themselves() -> None:
+    # Two groups with noise of their own: each alone is unlike the other, so both thresholds must allow for that.
+    groups = [Known("a", figures_of(texture(i))) for i in range(6)]
+    groups += [Known("b", figures_of(texture(i, noise=0.1))) for i in range(6, 12)]
+    alone = [Known("all", known.figures) for known in groups[:6]]
+    assert make_profile(groups).thresholds["noise"] > 2 * make_profile(alone).thresholds["noise"]
+
+
+def test_a_single_group_is_left_out_in_blocks_and_gets_a_margin() -> None:
+    one = make_profile(_known(1))
+    assert (one.groups, one.images) == (1, 12)
+    many = make_profile(_known(4))
+    assert one.thresholds["features"] > many.thresholds["features"]
+
+
+def test_the_limit_of_many_images_leaves_out_the_rare_one() -> None:
+    known = [Known(str(i), figures_of(texture(i))) for i in range(60)]
+    usual = make_profile(known).thresholds["features"]
+    known[7] = Known("7", figures_of(texture(7, noise=0.4)))
+    outlier = figures_of(texture(7, noise=0.4))
+    profile = make_profile(known)
+    assert distances(outlier, profile)["noise"] > profile.thresholds["noise"]
+    assert profile.thresholds["features"] == pytest.approx(usual, rel=0.2)
+
+
+def test_every_distance_has_a_threshold_and_the_card_brings_all_back(profile: Profile) -> None:
+    assert list(profile.thresholds) == list(DISTANCES)
+    written = profile.model_dump(mode="json")
+    assert isinstance(written["features"], str)
+    again = Profile.checked(written, "card")
+    np.testing.assert_allclose(again.features, profile.features, rtol=1e-4)
+    assert again.thresholds == profile.thresholds
