@@ -55,12 +55,13 @@ def report(folder: Path, *rows: ImageRow, **changes: object) -> Page:
 
 
 def test_the_summary_has_a_row_an_image(tmp_path: Path) -> None:
-    report(tmp_path, DONE, FAILED, replace(LEFT, pixels=10))
+    report(tmp_path, replace(DONE, drift=1.5, warning="noise 2x"), FAILED, replace(LEFT, pixels=10))
     with (tmp_path / "summary.csv").open(newline="", encoding="utf-8") as file:
         rows = [*csv.DictReader(file)]
     assert rows[0] == {
         "name": "cells/a", "source": "/data/a.tif", "state": "done", "why": "", "objects": "1234", "fraction": "0.25",
         "seconds": "8", "network_seconds": "6", "pixels": "2000000", "pixels_per_second": "250000",
+        "drift": "1.5", "warning": "noise 2x",
     }  # fmt: skip
     assert [rows[1][n] for n in ("state", "why", "objects", "seconds")] == ["failed", FAILED.why, "", ""]
     packed = parquet.read_table(tmp_path / "summary.parquet").to_pydict()

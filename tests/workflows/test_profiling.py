@@ -78,4 +78,4 @@ def test_images_that_are_simulated_are_groups_of_their_own(make_recipe: Make) ->
     spec = {"generator": "em_membranes", "count": 3, "arguments": {"shape": [2, 64, 64]}, "group": "made", "seed": 5}
     recipe = make_recipe(pairs=[], simulated=[{**spec, "use": "train"}])
     profile = profile_training(recipe, _model(recipe), Job())
-    assert (profile["groups"], profile["images"]) == (3, 24)
+    assert (profile["groups"], profile["images"]) == (3, 6)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from napari_bioseg.drift.distances import DISTANCES
 
@@ -52,6 +51,8 @@ def recent_change(rows: Sequence[Mapping[str, float]]) -> Change | None:
     Change or None
         None also where there are fewer than twice `RECENT` images.
     """
+    from scipy import stats  # takes a second to load
+
     if len(rows) < 2 * RECENT:
         return None
     table = np.array([[row[name] for name in DISTANCES] for row in rows])
@@ -65,6 +66,8 @@ def recent_change(rows: Sequence[Mapping[str, float]]) -> Change | None:
 
 def _first(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> int:
     """Return where cutting a row in two leaves the least variance of ranks in both parts."""
+    from scipy import stats
+
     ranks = stats.rankdata(values)
     cuts = range(RECENT, len(values))
     return min(cuts, key=lambda i: float(ranks[:i].var() * i + ranks[i:].var() * (len(ranks) - i)))

@@ -94,24 +94,24 @@ class Source:
         inputs : sequence of Span
             Model pixels along each axis that it sees; beyond the border the image is mirrored.
         """
+        return self.read_both(lead, inputs)[0]
+
+    def read_both(
+        self, lead: Mapping[str, int], inputs: Sequence[Span]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[Any]]:
+        """Return what `read` does, and the pixels of the image, as they are, that it was made from."""
         spans = [read_span(axis, span) for axis, span in zip(self._grid, inputs, strict=True)]
         pixels = [inside(axis, span) for axis, span in zip(self._grid, spans, strict=True)]
-        values = self._normalised(self._raw(lead, pixels), lead, pixels)
+        where = {a: slice(*p) for a, p in zip(self._model_axes, pixels, strict=True)}
+        part = self._data[tuple(lead[a] if a in lead else where[a] for a in self._axes)]
+        raw = np.asarray(part.compute(scheduler="synchronous"))
+        values = self._normalised(raw, lead, pixels)
         for i, (axis, span, pixel) in enumerate(zip(self._grid, spans, pixels, strict=True)):
             values = extend(values, i, span, axis.size, pixel.start)
         for i, (axis, span, inp) in enumerate(zip(self._grid, spans, inputs, strict=True)):
             if axis.resampled:
                 values = to_model_taps(axis, inp).apply(values, i, span.start)
-        return np.ascontiguousarray(values, dtype=np.float32)
-
-    def raw(self, lead: Mapping[str, int], inputs: Sequence[Span]) -> npt.NDArray[Any]:
-        """Return the pixels of the image, as they are, that `read` makes its values from; not beyond the border."""
-        return self._raw(lead, [inside(a, read_span(a, span)) for a, span in zip(self._grid, inputs, strict=True)])
-
-    def _raw(self, lead: Mapping[str, int], pixels: Sequence[Span]) -> npt.NDArray[Any]:
-        where = {a: slice(*p) for a, p in zip(self._model_axes, pixels, strict=True)}
-        part = self._data[tuple(lead[a] if a in lead else where[a] for a in self._axes)]
-        return np.asarray(part.compute(scheduler="synchronous"))
+        return np.ascontiguousarray(values, dtype=np.float32), raw
 
     def _normalised(
         self, raw: npt.NDArray[Any], lead: Mapping[str, int], pixels: Sequence[Span]

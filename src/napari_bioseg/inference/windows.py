@@ -138,8 +138,8 @@ def read_windows(
     for lead, spans in places:
         job.check()
         index = dict(zip(plan.lead_axes, lead, strict=True))
-        grey = source.read(index, spans)
-        found.append(Window(grey, source.raw(index, spans), encoder(grey), _plane(plan, index, spans)))
+        grey, raw = source.read_both(index, spans)
+        found.append(Window(grey, raw, encoder(grey), _plane(plan, index, spans)))
         job.step()
     return found
 

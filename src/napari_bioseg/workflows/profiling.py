@@ -26,7 +26,7 @@ from napari_bioseg.workflows.segmentation import prediction_grid
 _PARTS = 24  # of an image that are looked at, at most
 _SIMULATED = 100  # images of each generator
 _WINDOWS = 4  # of each part: as few as a small image has, so that the thresholds hold for it
-_FEW = 8  # planes of a whole training below which each is cut in quarters: so few tell no spread
+_FEW = 4  # planes of a whole training below which each is cut in quarters: so few tell no spread
 _DEPTH = 16  # planes of a part of a volume
 
 Box = tuple[slice, ...]
