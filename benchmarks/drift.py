@@ -28,13 +28,13 @@ from napari_bioseg.io import open_image
 from napari_bioseg.models.model import Model, read_model
 from napari_bioseg.training.loop import chosen_network
 from napari_bioseg.training.open_pairs import data_root
-from napari_bioseg.training.recipe import CardText, Recipe, read_recipe
+from napari_bioseg.training.recipe import Recipe, read_recipe
 from napari_bioseg.workflows.box_evaluation import evaluate_boxes
 from napari_bioseg.workflows.drift_check import compare_with_training
 from napari_bioseg.workflows.evaluation import evaluate_image
 from napari_bioseg.workflows.options import DriftOptions, EvaluateOptions
 from napari_bioseg.workflows.profiling import profile_training
-from napari_bioseg.workflows.recipe_data import tested_on
+from napari_bioseg.workflows.recipe_data import recipe_on_card, tested_on
 from napari_bioseg.workflows.training import make_card
 
 COST = 0.1
@@ -101,8 +101,7 @@ def subject(path: Path) -> tuple[Recipe, Model]:
         model = Model(make_card(recipe), chosen_network(recipe, path / "fold-1", None))
     else:
         model = read_model(path)
-        text = {name: getattr(model.card, name) for name in CardText.model_fields}
-        recipe = Recipe.checked({**model.card.recipe, "name": model.card.name, "card": text}, model.card.name)
+        recipe = recipe_on_card(model.card)
     card = model.card.model_copy(update={"profile": profile_training(recipe, model, Job())})
     return recipe, Model(card, model.network, model.folder)
 

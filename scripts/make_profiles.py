@@ -14,8 +14,8 @@ from napari_bioseg.core.files import whole_or_nothing
 from napari_bioseg.core.job import Job
 from napari_bioseg.models.card import CARD_FILE
 from napari_bioseg.models.model import read_model
-from napari_bioseg.training.recipe import CardText, Recipe
 from napari_bioseg.workflows.profiling import profile_training
+from napari_bioseg.workflows.recipe_data import recipe_on_card
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
 
@@ -24,10 +24,8 @@ def main(folders: list[Path]) -> None:
     """Make the profiles of some models."""
     for folder in folders:
         model = read_model(folder)
-        card = model.card
-        text = {name: getattr(card, name) for name in CardText.model_fields}
-        recipe = Recipe.checked({**card.recipe, "name": card.name, "card": text}, card.name)
-        card = card.model_copy(update={"profile": profile_training(recipe, model, Job())})
+        profile = profile_training(recipe_on_card(model.card), model, Job())
+        card = model.card.model_copy(update={"profile": profile})
         with whole_or_nothing(folder / CARD_FILE) as part:
             part.write_text(card.to_yaml(), encoding="utf-8")
 

@@ -2,13 +2,14 @@
 
 from napari_bioseg.drift.causes import Action, Cause, find_causes, ratios
 from napari_bioseg.drift.distances import DISTANCES, deviation, distances
-from napari_bioseg.drift.figures import BANDS, EDGES, Figures, describe
+from napari_bioseg.drift.figures import BANDS, CENTRES, EDGES, Figures, describe
 from napari_bioseg.drift.profile import Profile
 from napari_bioseg.drift.reference import Known, make_profile
 from napari_bioseg.drift.stream import Change, recent_change
 
 __all__ = [
     "BANDS",
+    "CENTRES",
     "DISTANCES",
     "EDGES",
     "Action",

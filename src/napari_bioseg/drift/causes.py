@@ -165,4 +165,5 @@ def _of_grey(figures: Figures, profile: Profile, over: Mapping[str, float]) -> l
 
 def _other(over: Mapping[str, float]) -> str:
     name = max(over, key=lambda key: over[key])
-    return f"{name} at {over[name]:.2f} of what is usual: look at the result, and correct and fine-tune if it is poor"
+    told = f"{name.replace('_', ' ')} {over[name]:.2f}x the threshold"
+    return f"{told}: look at the result, and correct and fine-tune if it is poor"

@@ -10,7 +10,7 @@ from napari_bioseg.drift.profile import Profile
 from napari_bioseg.drift.sketch import mahalanobis, sketch
 
 SCALARS = ("noise", "contrast", "snr", "sharpness", "saturation", "levels")
-"""Figures of one number, compared in standard deviations of the reference."""
+"""Figures of one number."""
 
 DISTANCES = {
     "kl": "KL divergence of the grey values from the reference, bits",

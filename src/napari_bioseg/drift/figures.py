@@ -17,6 +17,8 @@ EDGES: npt.NDArray[np.float64] = np.linspace(-0.5, 1.5, 41)
 """Of the bins of the histogram; what lies beyond counts in the first and in the last bin."""
 BANDS: npt.NDArray[np.float64] = 2.0 ** np.arange(-6.5, -0.5, 0.5)
 """Edges of the bands of the spectrum in cycles a pixel, half an octave each; the first and the last band are open."""
+CENTRES: npt.NDArray[np.float64] = np.log2(np.sqrt(np.append(BANDS, 0.5) * np.insert(BANDS, 0, BANDS[0] / 2)))
+"""log2 of the middle frequency of each band."""
 
 _NORMAL_MEDIAN = 0.6745  # of the absolute value of a normal variable of standard deviation 1
 _LEAST = 1e-4  # below which noise and contrast count as none, in shares of the normalised range
@@ -81,15 +83,14 @@ def describe(
     noise = np.median([_noise(g) for g in grey])
     powers = np.mean([_powers(g) for g in grey], axis=0)
     spectrum = np.log2(powers + _LEAST**2)
-    frequency = np.log2(np.sqrt(np.append(BANDS, 0.5) * np.insert(BANDS, 0, BANDS[0] / 2)))
-    weight = powers * 2.0**frequency + _LEAST**2
+    weight = powers * 2.0**CENTRES + _LEAST**2
     values = np.concatenate([np.asarray(r).ravel() for r in raw])
     return Figures(
         histogram=_histogram(np.stack(grey)),
         spectrum=spectrum - spectrum.mean(),
         noise=float(np.log2(max(noise, _LEAST))),
         contrast=float(np.log2(max(np.median([g.std() for g in grey]), _LEAST))),
-        sharpness=float((weight * frequency).sum() / weight.sum()),
+        sharpness=float((weight * CENTRES).sum() / weight.sum()),
         saturation=float(np.mean((values == values.min()) | (values == values.max()))),
         levels=min(12.0, float(np.log2(len(np.unique(values))))),
         features=np.mean(features, axis=0, dtype=np.float64),

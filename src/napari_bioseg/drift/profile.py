@@ -35,7 +35,7 @@ class Profile(Options):
     """What a model was trained on, in figures; see `Figures` for their units."""
 
     version: int = Field(VERSION, le=VERSION, description="Of this layout")
-    images: int = Field(ge=2, description="Images or planes that it was made from")
+    images: int = Field(ge=1, description="Images or planes that it was made from")
     groups: int = Field(ge=1, description="Groups that they belong to, each of which was left out once")
     false_alarms: float = Field(description="Share of images of a group left out that the thresholds may warn of")
     histogram: Numbers = Field(description="Share of the normalised grey values in each bin, see drift.EDGES")

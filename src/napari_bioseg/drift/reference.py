@@ -37,7 +37,8 @@ def make_profile(known: Sequence[Known], objects: Mapping[str, float] | None = N
     Each group is left out once, and its images are compared with the rest, as images of an unseen group will be. The
     largest ratio of any of an image's distances to its scale is its score, and the threshold of that is chosen by split
     conformal prediction (Vovk et al. 2005; Laxhammar 2014): so the rate of false alarms holds for all distances
-    together, as far as new groups are like those left out. The images of a single group are left out in blocks.
+    together, as far as new groups are like those left out. The images of a single group are left out in blocks, and its
+    thresholds are raised by `_MARGIN`.
 
     Parameters
     ----------
@@ -75,7 +76,7 @@ def _summary(figures: Sequence[Figures]) -> Profile:
     shared = covariance(sketch(features, mean, sd))
     scalars = {name: np.array([getattr(f, name) for f in figures]) for name in SCALARS}
     return Profile(
-        images=max(2, len(figures)),
+        images=len(figures),
         groups=1,
         false_alarms=FALSE_ALARMS,
         histogram=tuple(np.mean([f.histogram for f in figures], axis=0)),

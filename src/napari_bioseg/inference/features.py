@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
-from napari_bioseg.inference.engine import fused
 from napari_bioseg.inference.options import PredictOptions
 from napari_bioseg.inference.plan import Plan, make_plan
 from napari_bioseg.inference.source import Source, grey_values
 from napari_bioseg.inference.tiles import Span, Tile, iterate_tiles
-from napari_bioseg.models.devices import choose_device
+from napari_bioseg.inference.windows import Encoder
 
 if TYPE_CHECKING:
     from napari_bioseg.models.model import Model
@@ -71,12 +69,12 @@ def tile_features(
     data, axes, _ = grey_values(image, options.channel)
     plan = make_plan(image, axes, model, options, box=box, job=job)
     source = Source(data, axes, model.axes, plan.grid, model.card.input.normalisation)
-    encoder = _Encoder(model, choose_device(options.device))
+    encoder = Encoder(model, options.device)
     parts = [(tile, part) for tile in _tiles(plan, edges) for part in _parts(plan, tile)]
     job.stage("Describing planes", len(parts))
     sums: Floats | None = None
     for tile, part in parts:
-        found = encoder(source, plan, part)
+        found = _encode(encoder, source, plan, part)
         if sums is None:
             sums = np.zeros((*_counts(plan, edges), found.shape[-1]), np.float32)
         weight = (part.shape[-2] * part.shape[-1]) / (tile.shape[-2] * tile.shape[-1])
@@ -85,27 +83,17 @@ def tile_features(
     return np.zeros((*_counts(plan, edges), 0), np.float32) if sums is None else sums
 
 
-class _Encoder:
-    """Runs a network as far as its features."""
-
-    def __init__(self, model: Model, device: str) -> None:
-        self._network, self._device = fused(model.network).to(device), device
-        self._format = torch.channels_last if model.axes == "YX" else torch.contiguous_format
-        self._network.to(memory_format=self._format)  # type: ignore[call-overload]
-
-    @torch.inference_mode()
-    def __call__(self, source: Source, plan: Plan, part: Tile) -> Floats:
-        """Return ``(F,)`` of a part of a plane, or ``(planes, F)`` of a part of a volume."""
-        inputs = [axis.covering(core) for axis, core in zip(plan.grid, part.core, strict=True)]
-        grey = source.read(dict(zip(plan.lead_axes, part.lead, strict=True)), inputs)
-        x = torch.from_numpy(grey)[None, None].to(self._device, memory_format=self._format)
-        pooled: Floats = self._network.features(x)[0].mean(dim=(-2, -1)).float().cpu().numpy()
-        if pooled.ndim == 1:
-            return pooled
-        z, pixels = plan.grid[0], inputs[0]
-        centres = np.array([z.to_model(i) for i in range(*part.core[0])]) + 0.5 - pixels.start
-        coarse = np.floor(centres * pooled.shape[1] / pixels.length).astype(int)
-        return pooled[:, coarse].T
+def _encode(encoder: Encoder, source: Source, plan: Plan, part: Tile) -> Floats:
+    """Return ``(F,)`` of a part of a plane, or ``(planes, F)`` of a part of a volume."""
+    inputs = [axis.covering(core) for axis, core in zip(plan.grid, part.core, strict=True)]
+    grey = source.read(dict(zip(plan.lead_axes, part.lead, strict=True)), inputs)
+    pooled = encoder.pooled(grey, (-2, -1))
+    if pooled.ndim == 1:
+        return pooled
+    z, pixels = plan.grid[0], inputs[0]
+    centres = np.array([z.to_model(i) for i in range(*part.core[0])]) + 0.5 - pixels.start
+    coarse = np.floor(centres * pooled.shape[1] / pixels.length).astype(int)
+    return pooled[:, coarse].T
 
 
 def _tiles(plan: Plan, edges: tuple[int, int]) -> Iterator[Tile]:

@@ -79,13 +79,20 @@ class Encoder:
         self._network = fused(model.network).to(self._device)
         self._network.to(memory_format=self._layout)  # type: ignore[call-overload]
 
-    @torch.inference_mode()
     def __call__(self, grey: Floats) -> Floats:
-        """Return the mean features ``(F,)`` of a window; it is mirrored out to multiples of the stride."""
+        """Return the mean features ``(F,)`` of a window."""
+        return self.pooled(grey, tuple(range(1, grey.ndim + 1)))
+
+    @torch.inference_mode()
+    def pooled(self, grey: Floats, axes: tuple[int, ...]) -> Floats:
+        """Return the mean, over some of their axes, of the features ``(F, *coarse)`` of a part of an image.
+
+        It is mirrored out to multiples of the stride.
+        """
         missing = [(0, -n % stride) for n, stride in zip(grey.shape, self._stride, strict=True)]
         whole = np.pad(grey, missing, mode="symmetric")
         x = torch.from_numpy(whole)[None, None].to(self._device, memory_format=self._layout)
-        features: Floats = self._network.features(x)[0].flatten(1).mean(1).float().cpu().numpy()
+        features: Floats = self._network.features(x)[0].mean(dim=axes).float().cpu().numpy()
         return features
 
 

@@ -10,7 +10,7 @@ import pyqtgraph as pg
 from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QLabel, QWidget
 
-from napari_bioseg.drift import BANDS, EDGES
+from napari_bioseg.drift import CENTRES, EDGES
 from napari_bioseg.plugin.drift_entries import seconds
 from napari_bioseg.widgets import building
 from napari_bioseg.widgets.plots import LogAxis, new_plot
@@ -25,8 +25,6 @@ HEIGHT = 110
 AXIS_WIDTH = 42
 LEAST_SCORE = 0.05  # a smaller score is drawn here: the axis is logarithmic
 SIZES = (64, 32, 16, 8, 4, 2)  # of structures, model pixels
-
-_FREQUENCIES = np.log2(np.sqrt(np.append(BANDS, 0.5) * np.insert(BANDS, 0, BANDS[0] / 2)))
 
 
 class DriftPlots(QWidget):
@@ -75,10 +73,10 @@ class DriftPlots(QWidget):
         self.histogram.plot(EDGES, figures.histogram, stepMode="center", pen=pen)
         self.spectrum.clear()
         mean, spread = np.array(profile.spectrum), np.array(profile.spectrum_sd)
-        edges = [pg.PlotDataItem(_FREQUENCIES, mean + sign * spread, pen=pg.mkPen(REFERENCE)) for sign in (-1, 1)]
+        edges = [pg.PlotDataItem(CENTRES, mean + sign * spread, pen=pg.mkPen(REFERENCE)) for sign in (-1, 1)]
         for item in (*edges, pg.FillBetweenItem(*edges, brush=brush)):
             self.spectrum.addItem(item)
-        self.spectrum.plot(_FREQUENCIES, figures.spectrum, pen=pen, symbol="o", symbolSize=5, symbolBrush=IMAGE)
+        self.spectrum.plot(CENTRES, figures.spectrum, pen=pen, symbol="o", symbolSize=5, symbolBrush=IMAGE)
         for plot in (self.histogram, self.spectrum):
             plot.enableAutoRange()
 

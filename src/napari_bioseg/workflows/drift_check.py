@@ -35,8 +35,7 @@ if TYPE_CHECKING:
     from napari_bioseg.models.card import Card
     from napari_bioseg.models.model import Model
 
-_TRIED = 4  # windows on which it is tried what would help
-_FACTORS = (0.4, 0.5, 0.63, 1.6, 2.0, 2.5)  # sizes of a pixel that are tried: smaller differences cost a model little
+_TRIED = 4  # windows on which it is tried whether light and dark are exchanged
 
 
 @dataclass(frozen=True)

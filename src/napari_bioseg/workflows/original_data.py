@@ -12,10 +12,11 @@ from napari_bioseg.core.errors import RecipeError
 from napari_bioseg.models.card import Card
 from napari_bioseg.simulate import sample
 from napari_bioseg.training.open_pairs import data_root
-from napari_bioseg.training.recipe import CardText, Pair, Recipe
+from napari_bioseg.training.recipe import Pair, Recipe
 from napari_bioseg.workflows.compared import Case, tested_cases
 from napari_bioseg.workflows.demo import SAMPLES
 from napari_bioseg.workflows.origin import ancestry
+from napari_bioseg.workflows.recipe_data import recipe_on_card
 
 _SEED = 60_060
 """Neither that of the embedded samples nor those of the images that are replayed, see `origin`."""
@@ -67,9 +68,8 @@ def original_data(card: Card, trained: AbstractSet[Path] = frozenset()) -> Origi
 
 def _own_tests(card: Card, trained: AbstractSet[Path]) -> Recipe | None:
     """Return a recipe with what the model was tested on and is here; None where that is nothing."""
-    text = {name: getattr(card, name) for name in CardText.model_fields}
     try:
-        recipe = Recipe.checked({**card.recipe, "name": card.name, "card": text}, card.name)
+        recipe = recipe_on_card(card)
     except RecipeError:  # made by another version
         return None
     pairs = tuple(p for p in recipe.pairs if p.use == "test" and _is_here(recipe, p, trained))

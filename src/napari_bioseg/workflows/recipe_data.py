@@ -9,14 +9,27 @@ import numpy.typing as npt
 
 from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.core.image import Image, image_from_array
+from napari_bioseg.models.card import Card
 from napari_bioseg.tasks import map_labels
 from napari_bioseg.training.open_pairs import open_box_pair, open_pair, truth_name
 from napari_bioseg.training.pairs import simulate_pairs
-from napari_bioseg.training.recipe import Pair, Recipe, Simulated
+from napari_bioseg.training.recipe import CardText, Pair, Recipe, Simulated
 from napari_bioseg.training.training_set import FrozenPair, open_frozen, open_frozen_boxes
 from napari_bioseg.workflows.evaluation import take_planes
 
 Truth = npt.NDArray[np.int16] | Boxes
+
+
+def recipe_on_card(card: Card) -> Recipe:
+    """Return the recipe that made a model, as its card tells it.
+
+    Raises
+    ------
+    RecipeError
+        The card has none, or one of another version.
+    """
+    text = {name: getattr(card, name) for name in CardText.model_fields}
+    return Recipe.checked({**card.recipe, "name": card.name, "card": text}, card.name)
 
 
 def load_pair(recipe: Recipe, pair: Pair) -> tuple[Image, Truth]:
