@@ -24,9 +24,8 @@ from napari_bioseg.tasks import IGNORED, TASKS, Decision, check_metrics, default
 from napari_bioseg.tasks.semantic import SCORES, SemanticTask
 from napari_bioseg.workflows.box_evaluation import evaluate_detector
 from napari_bioseg.workflows.options import EvaluateOptions
-from napari_bioseg.workflows.region import crop
+from napari_bioseg.workflows.region import crop, prediction_grid
 from napari_bioseg.workflows.scores import Row
-from napari_bioseg.workflows.segmentation import prediction_grid
 
 _ORACLE = ("dice", "iou", "cldice", "pixel_accuracy")
 
