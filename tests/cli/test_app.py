@@ -126,7 +126,7 @@ def test_a_detector_is_evaluated_on_boxes(here: Here, tmp_path: Path) -> None:
     header, model, interval = output.splitlines()[-3:]
     assert re.split("  +", header) == ["image", "by", "map50", "map", "f1 (2 px)", "count_error"]
     assert re.split("  +", model)[4] == f"{scores['f1']:.4f}"
-    assert re.split("  +", interval)[1] == "95 % of frames"
+    assert re.split("  +", interval)[1] == "95 %"
 
 
 def test_training_needs_a_recipe_or_a_run(here: Here, tmp_path: Path) -> None:

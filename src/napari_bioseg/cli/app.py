@@ -145,20 +145,25 @@ def train(
 @app.command()
 @with_flags(EvaluateOptions)
 def evaluate(
-    images: Annotated[list[Path], typer.Option(help="Image; give the flag once for each")],
-    labels: Annotated[
-        list[Path],
-        typer.Option(help="Its labels, or boxes for a detector (.csv, .txt), in the same order; or one COCO .json"),
-    ],
     options: Any,
+    images: Annotated[
+        list[Path] | None,
+        typer.Option(help="Image; give the flag once for each; none: what the model's own card is tested on"),
+    ] = None,
+    labels: Annotated[
+        list[Path] | None,
+        typer.Option(help="Its labels, or boxes for a detector (.csv, .txt), in the same order; or one COCO .json"),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Score a model on images with known labels or boxes."""
+    """Score a model on images with known labels or boxes, or on those of its card."""
     from napari_bioseg.cli.scores import score_table, scores_of
+    from napari_bioseg.workflows.card_scores import evaluate_held_out
     from napari_bioseg.workflows.evaluation import evaluate as verb
 
     with console_job() as job:
-        rows = verb(images, labels, options, job=job)
+        given = images or labels
+        rows = verb(images or (), labels or (), options, job=job) if given else evaluate_held_out(options, job=job)
     show(scores_of(rows), score_table(rows), as_json)
 
 

@@ -30,5 +30,5 @@ def score_table(rows: Sequence[Row]) -> str:
             lines.append((row.image, "oracle threshold", *oracle))
         if row.intervals:
             spans = (" to ".join(f"{v:.4f}" for v in row.intervals.get(m, ())) for m in names)
-            lines.append((row.image, "95 % of frames", *spans))
+            lines.append((row.image, "95 %", *spans))
     return table(("image", "by", *(_TITLES.get(m, m) for m in names)), lines)

@@ -124,6 +124,38 @@ def paired_difference(
     )
 
 
+def mean_interval(
+    values: Sequence[float],
+    groups: Sequence[Hashable] | None = None,
+    *,
+    level: float = 0.95,
+    repeats: int = 2000,
+    seed: int = 0,
+) -> tuple[float, float] | None:
+    """Return an interval of the mean of scores, as `paired_difference` has it of differences.
+
+    Parameters
+    ----------
+    values : sequence of float
+        One a unit.
+    groups : sequence, optional
+        Of each unit; none, or the same for all: each unit stands for itself.
+    level : float
+        How sure the interval is.
+    repeats, seed : int
+
+    Returns
+    -------
+    tuple of float or None
+        None where there are fewer than `LEAST` units, or groups where these are drawn.
+    """
+    names = list(dict.fromkeys(groups)) if groups is not None else []
+    group = np.array([names.index(g) for g in groups or ()]) if len(names) > 1 else np.arange(len(values))
+    if len(np.unique(group)) < LEAST:
+        return None
+    return _interval(np.asarray(values, np.float64), group, level, repeats, seed)
+
+
 def _interval(
     values: Floats, group: npt.NDArray[np.int_], level: float, repeats: int, seed: int
 ) -> tuple[float, float]:

@@ -68,7 +68,20 @@ class Score(Options):
     value: float
     on: str = Field(description="Data and groups, none of them trained on")
     n: int = Field(description="How many images or slices")
+    low: float | None = Field(None, description="Of the 95 % interval over them; none: they are too few, or one number")
+    high: float | None = Field(None, description="Of the same interval")
     baseline: float | None = Field(None, description="The same figure of a simple method, where one is given")
+
+
+class SampleCheck(Options):
+    """What a model must reach on a simulated image, so that a broken one is noticed at once."""
+
+    name: str = Field(description="Which image of napari_bioseg.simulate: of SAMPLES, or vesicles")
+    metric: str = Field(description="Of the model's task")
+    least: float = Field(description="Score on a crop of it that it must reach; well below what was measured")
+    label_values: dict[int, int] = Field(
+        default_factory=dict, description="Value in the sample's truth: class, as of a recipe; none: as they are"
+    )
 
 
 class Lineage(Options):
@@ -111,6 +124,7 @@ class Card(Options):
         default_factory=dict, description="What it was trained on in figures, see napari_bioseg.drift; empty: not known"
     )
     lineage: Lineage | None = Field(None, description="Of a version; none: made by its recipe alone")
+    sample: SampleCheck | None = Field(None, description="What its tests hold it to; every shipped model has one")
 
     @property
     def score_line(self) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from napari_bioseg.core.options import Options
-from napari_bioseg.models.card import ArchitectureSpec
+from napari_bioseg.models.card import ArchitectureSpec, SampleCheck
 
 
 class Pair(Options):
@@ -116,3 +116,4 @@ class CardText(Options):
     data: str
     split: str
     background: str = "background"
+    sample: SampleCheck | None = Field(None, description="What the tests of a shipped model hold it to")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,12 @@ from napari_bioseg.io.coco import is_coco, read_coco_labels
 from napari_bioseg.models import load_model, refusal
 from napari_bioseg.models.model import Model
 from napari_bioseg.tasks import IGNORED, TASKS, Decision, check_metrics, default_metrics, map_labels
-from napari_bioseg.tasks.semantic import SCORES, SemanticTask
+from napari_bioseg.tasks.base import Task
+from napari_bioseg.tasks.semantic import SCORES, SemanticTask, can_score
 from napari_bioseg.workflows.box_evaluation import evaluate_detector
 from napari_bioseg.workflows.options import EvaluateOptions
 from napari_bioseg.workflows.region import crop, prediction_grid
-from napari_bioseg.workflows.scores import Row
+from napari_bioseg.workflows.scores import Row, mean_row, score_interval
 
 _ORACLE = ("dice", "iou", "cldice", "pixel_accuracy")
 
@@ -47,7 +49,7 @@ def evaluate(
     Returns
     -------
     list of Row
-        One an image; of several images that were looked at for boxes, one more of all their frames together.
+        One an image; of several images one more: their mean, or of boxes all their frames together.
 
     Raises
     ------
@@ -80,7 +82,7 @@ def evaluate(
         check_shapes(image, label)
         target = map_labels(np.asarray(label.data), options.label_values, len(model.card.classes), str(label_path))
         rows.append(evaluate_image(image, target, model, options, job=job))
-    return rows
+    return rows if len(rows) == 1 else [*rows, mean_row(rows)]
 
 
 def _open_labels(path: str | Path, image: Image, axes: str | None, model: Model, options: EvaluateOptions) -> Image:
@@ -104,18 +106,51 @@ def evaluate_image(
     """Score a model on one image; `target` holds classes on the grid of the prediction, -1 where not known.
 
     With several classes each that the target holds is also scored by itself, as ``iou_membrane``, and no threshold of
-    the grey value is set beside them: it could find one class at most.
+    the grey value is set beside them: it could find one class at most. Slices of a stack that the network sees one by
+    one make an interval.
     """
     p = probabilities(image, model, options, job=job)
     own = model.card.output.model_dump()
     given = {name: value for name in ("threshold", "separate") if (value := getattr(options, name)) is not None}
-    decision = Decision(**{**own, **given})
-    task, classes = TASKS.get(model.card.task), model.card.classes
-    if len(classes) > 1 and isinstance(task, SemanticTask):
-        return Row(image.name, _by_class(task, classes, p, target, decision, options.metrics), {})
-    scores = {name: task.score(name, p, target, decision) for name in options.metrics}
+    decision, classes = Decision(**{**own, **given}), model.card.classes
+    scored = partial(_scores, TASKS.get(model.card.task), classes, decision=decision)
+    scores = scored(p, target, names=options.metrics)
+    intervals = _slice_intervals(scored, p, target, options.metrics) if model.card.input.axes == "YX" else {}
+    if len(classes) > 1:
+        return Row(image.name, scores, {}, intervals)
     grey = np.asarray(grey_values(image, options.channel)[0])
-    return Row(image.name, scores, _oracle(grey, target, options.metrics))
+    return Row(image.name, scores, _oracle(grey, target, options.metrics), intervals)
+
+
+def _scores(
+    task: Task,
+    classes: Sequence[ClassInfo],
+    p: npt.NDArray[Any],
+    target: npt.NDArray[np.int16],
+    *,
+    decision: Decision,
+    names: Sequence[str],
+) -> dict[str, float]:
+    if len(classes) > 1 and isinstance(task, SemanticTask):
+        return _by_class(task, classes, p, target, decision, names)
+    return {name: task.score(name, p, target, decision) for name in names}
+
+
+def _slice_intervals(
+    scored: Callable[..., dict[str, float]], p: npt.NDArray[Any], target: npt.NDArray[np.int16], names: Sequence[str]
+) -> dict[str, tuple[float, float]]:
+    """Return 95 % of the mean of slices, each scored by itself; of what a slice lacks, over the others."""
+    if target.ndim < 3:
+        return {}
+    planes = target.reshape(-1, *target.shape[-2:])
+    maps = p.reshape(len(p), *planes.shape)
+    rows = [
+        scored(maps[:, i], plane, names=[name for name in names if can_score(name, plane)])
+        for i, plane in enumerate(planes)
+    ]
+    found = {name: [row[name] for row in rows if name in row] for name in dict.fromkeys(n for row in rows for n in row)}
+    spans = {name: score_interval(name, values) for name, values in found.items()}
+    return {name: span for name, span in spans.items() if span is not None}
 
 
 def _by_class(

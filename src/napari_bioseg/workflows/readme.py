@@ -23,8 +23,9 @@ def readme(card: Card) -> str:
     size = f"{size} (other sizes are resampled)" if size else "any, taken as it is"
     return f"""# {card.name}
 
-{card.title}. {card.summary}.
+{card.title}.
 
+- For: {card.summary}
 - Not for: {card.not_for or "-"}
 - {found}; {_limits(card)}
 - Axes {card.input.axes}, pixel size {size}
@@ -35,8 +36,10 @@ def readme(card: Card) -> str:
 {_origin(card)}
 {_score_table(card)}
 
+Score it again: {_score_again(card)}
+
 Make it again: {_again(card)}
-"""
+{_pictures(card)}"""
 
 
 def _origin(card: Card) -> str:
@@ -64,16 +67,43 @@ def _limits(card: Card) -> str:
 
 
 def _score_table(card: Card) -> str:
-    if all(s.baseline is None for s in card.scores):
-        rows = [f"| {s.metric} | {s.value:.4f} | {s.on} | {s.n} |" for s in card.scores]
-        return "\n".join(["| score | value | on | n |", "|---|---|---|---|", *rows])
-    rows = [
-        f"| {s.metric} | {s.value:.4f} | {'' if s.baseline is None else f'{s.baseline:.4f}'} | {s.on} | {s.n} |"
-        for s in card.scores
-    ]
     name, about = _BASELINES.get(card.task, _BASELINES["semantic"])
-    table = [f"| score | value | {name} | on | n |", "|---|---|---|---|---|", *rows, ""]
-    return "\n".join([*table, f'"{name[0].upper()}{name[1:]}" is {about}, found with the truth in hand.'])
+    columns: dict[str, list[str]] = {
+        "score": [s.metric for s in card.scores],
+        "value": [f"{s.value:.4f}" for s in card.scores],
+        "95 %": ["" if s.low is None else f"{s.low:.3f} to {s.high:.3f}" for s in card.scores],
+        name: ["" if s.baseline is None else f"{s.baseline:.4f}" for s in card.scores],
+        "on": [s.on for s in card.scores],
+        "n": [str(s.n) for s in card.scores],
+    }
+    shown = {title: cells for title, cells in columns.items() if any(cells)}
+    lines = [tuple(shown), ("---",) * len(shown), *zip(*shown.values(), strict=True)]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    notes = {
+        "95 %": "95 %: interval over the n images, slices or frames; with few of them it says little.",
+        name: f'"{name[0].upper()}{name[1:]}" is {about}, found with the truth in hand.',
+    }
+    return "\n\n".join([table, *(note for title, note in notes.items() if title in shown)])
+
+
+def _score_again(card: Card) -> str:
+    """Return how to have the scores of the card again."""
+    command = evaluate_command(card)
+    if command is None:
+        return "the scores are of networks that are not shipped; training makes and scores them first"
+    return f"`{command}`"
+
+
+def evaluate_command(card: Card) -> str | None:
+    """Return the command that gives the scores of a card; None where these are of networks that are not shipped."""
+    tested = [part for key in ("pairs", "simulated") for part in card.recipe.get(key, ()) if part["use"] == "test"]
+    return f"bioseg evaluate --model {card.name}" if tested else None
+
+
+def _pictures(card: Card) -> str:
+    if card.lineage is not None or not _has_recipe(card.name):
+        return ""
+    return f"\nPictures of a good and of a bad case: [docs/zoo.md](../../docs/zoo.md#{card.name})\n"
 
 
 def _again(card: Card) -> str:

@@ -7,7 +7,6 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
 from napari_bioseg.inference import PredictOptions
@@ -18,24 +17,18 @@ from napari_bioseg.models.network import Network
 from napari_bioseg.models.zoo import load_model, pinned
 from napari_bioseg.runs import Run
 from napari_bioseg.tasks import TASKS, Decision
-from napari_bioseg.tasks.semantic import can_score
 from napari_bioseg.training.check import check_recipe
 from napari_bioseg.training.members import fit_members
-from napari_bioseg.training.recipe import Pair, Recipe
-from napari_bioseg.training.training_set import (
-    FrozenPair,
-    freeze,
-    frozen,
-    read_manifest,
-)
-from napari_bioseg.workflows.box_evaluation import best_confidence, evaluate_boxes
-from napari_bioseg.workflows.evaluation import evaluate_image, probabilities
+from napari_bioseg.training.recipe import Recipe
+from napari_bioseg.training.training_set import freeze, frozen, read_manifest
+from napari_bioseg.workflows.box_evaluation import best_confidence
+from napari_bioseg.workflows.card_scores import Tested, score_tests, scores_of
+from napari_bioseg.workflows.evaluation import probabilities
 from napari_bioseg.workflows.options import EvaluateOptions
 from napari_bioseg.workflows.profiling import profile_training
 from napari_bioseg.workflows.readme import readme
-from napari_bioseg.workflows.recipe_data import Truth, load_pair, simulated_images, tested_on
+from napari_bioseg.workflows.recipe_data import load_pair, simulated_images
 from napari_bioseg.workflows.recording import recorded
-from napari_bioseg.workflows.scores import Row
 
 _THRESHOLDS = tuple(round(0.1 * i, 1) for i in range(1, 10))
 
@@ -81,7 +74,7 @@ def train(recipe: Recipe, folder: Path, *, job: Job | None = None) -> Path:
 def _train(asked: Recipe, recipe: Recipe, run: Run, job: Job) -> Path:
     """Train by a recipe whose projects are frozen in the run; the card tells what was asked for."""
     folder = run.folder
-    rows: list[tuple[Pair, Row]] = []
+    rows: Tested = []
     trained = []
     for number, fold in enumerate(recipe.folds, start=1):
         part = recipe.without_fold(fold)
@@ -93,7 +86,7 @@ def _train(asked: Recipe, recipe: Recipe, run: Run, job: Job) -> Path:
     recipe = _with_best_threshold(recipe, network, job)
     tested = _test(recipe, Model(make_card(recipe), network), job)
     _log(run, [*rows, *tested], [*([None] * len(rows)), *_before(recipe, tested, job)])
-    card = make_card(recipe.model_copy(update={"pairs": asked.pairs}), _scores(recipe, [*rows, *tested]))
+    card = make_card(recipe.model_copy(update={"pairs": asked.pairs}), scores_of(recipe, [*rows, *tested]))
     card = card.model_copy(update={"architecture": architecture})
     card = card.model_copy(update={"profile": profile_training(recipe, Model(card, network), job)})
     write_model(folder / recipe.name, card, network, readme(card))
@@ -109,7 +102,7 @@ def _with_notes(recipe: Recipe, folder: Path, job: Job) -> Recipe:
     return recipe.model_copy(update={"card": card})
 
 
-def _before(recipe: Recipe, tested: list[tuple[Pair, Row]], job: Job) -> list[dict[str, float] | None]:
+def _before(recipe: Recipe, tested: Tested, job: Job) -> list[dict[str, float] | None]:
     """Return the scores of the model to continue from, for each that was tested; None without such a model."""
     if not recipe.continue_from or not tested:
         return [None] * len(tested)
@@ -124,7 +117,7 @@ def _before(recipe: Recipe, tested: list[tuple[Pair, Row]], job: Job) -> list[di
     return list(before)
 
 
-def _log(run: Run, rows: list[tuple[Pair, Row]], before: list[dict[str, float] | None]) -> None:
+def _log(run: Run, rows: Tested, before: list[dict[str, float] | None]) -> None:
     # A run that is resumed after this has been scored already.
     run.keep_metrics(lambda line: "test" not in line)
     for (pair, row), scores in zip(rows, before, strict=True):
@@ -155,17 +148,9 @@ def make_card(recipe: Recipe, scores: tuple[Score, ...] = ()) -> Card:
     )
 
 
-def _test(recipe: Recipe, model: Model, job: Job) -> list[tuple[Pair, Row]]:
+def _test(recipe: Recipe, model: Model, job: Job) -> Tested:
     options = EvaluateOptions(model=recipe.name, metrics=recipe.metrics, backend="torch")
-    return [(pair, _score_one(image, truth, model, options, job)) for pair, image, truth in tested_on(recipe)]
-
-
-def _score_one(image: Image, truth: Truth, model: Model, options: EvaluateOptions, job: Job) -> Row:
-    if isinstance(truth, Boxes):
-        return evaluate_boxes(image, truth, model, options, job=job)
-    # A part held out that has nothing to score for one metric must not cost the training.
-    metrics = tuple(metric for metric in options.metrics if can_score(metric, truth))
-    return evaluate_image(image, truth, model, options.model_copy(update={"metrics": metrics}), job=job)
+    return score_tests(recipe, model, options, job)
 
 
 def _with_best_threshold(recipe: Recipe, network: Network, job: Job) -> Recipe:
@@ -190,37 +175,3 @@ def _with_best_threshold(recipe: Recipe, network: Network, job: Job) -> Recipe:
 
 def _with_threshold(recipe: Recipe, threshold: float) -> Recipe:
     return recipe.model_copy(update={"output": recipe.output.model_copy(update={"threshold": threshold})})
-
-
-def _scores(recipe: Recipe, rows: list[tuple[Pair, Row]]) -> tuple[Score, ...]:
-    found = [_score(metric, pair, row) for pair, row in rows for metric in row.scores]
-    if len(rows) > 1:
-        # The mean comes first: it is what the list of models shows.
-        how = "each left out by group" if recipe.folds else "none trained on"
-        names = dict.fromkeys(metric for _, row in rows for metric in row.scores)
-        scored = {metric: [row for _, row in rows if metric in row.scores] for metric in names}
-        means = [
-            Score(
-                metric=metric,
-                value=mean(row.scores[metric] for row in those),
-                on=f"mean of {len(those)} images, {how}",
-                n=len(those),
-                baseline=_mean([row.oracle.get(metric) for row in those]),
-            )
-            for metric, those in scored.items()
-        ]
-        found = means + found
-    return tuple(found)
-
-
-def _score(metric: str, pair: Pair, row: Row) -> Score:
-    where = f"{Path(pair.image).parent} ({pair.group})"
-    n = pair.planes[1] - pair.planes[0] if pair.planes else 1
-    if isinstance(pair, FrozenPair):
-        where, n = f"what is verified and held out ({pair.group})", len(pair.numbers)
-    return Score(metric=metric, value=row.scores[metric], on=where, n=n, baseline=row.oracle.get(metric))
-
-
-def _mean(values: list[float | None]) -> float | None:
-    known = [v for v in values if v is not None]
-    return mean(known) if known else None
