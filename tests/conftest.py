@@ -27,6 +27,18 @@ settings.load_profile("bioseg")
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# These take longest, and come first: at the end no process is left alone with one of them.
+LONG = (
+    "ring/test_loop", "ring/test_mlflow_server", "inference/test_memory", "workflows/test_batch_cluster",
+    "workflows/test_finetuning", "cli/test_app", "workflows/test_synchronising", "workflows/test_batching",
+    "test_notebooks",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {f"tests/{name}.py": place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(LONG)))
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _runs_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:

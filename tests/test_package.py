@@ -79,3 +79,15 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
     )
     assert imported() - base <= extra
     assert base - imported() == set()
+
+
+def test_tox_looks_wherever_there_are_tests_of_windows():
+    root = Path(__file__).resolve().parent.parent
+    named = re.search(r"^folders = (.*)$", (root / "tox.ini").read_text(encoding="utf-8"), re.MULTILINE)
+    marked = {
+        path.parent.relative_to(root).as_posix()
+        for path in (root / "tests").rglob("test_*.py")
+        if re.search(r"\bmark\.(gui|ring)\b", path.read_text(encoding="utf-8"))
+    }
+    assert named is not None
+    assert marked == set(named[1].split())

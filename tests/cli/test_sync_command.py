@@ -13,8 +13,6 @@ import pytest
 from napari_bioseg.cli import main
 from napari_bioseg.runs import Run
 
-pytestmark = pytest.mark.xdist_group("mlflow")
-
 Here = Callable[..., tuple[int, str, str]]
 
 

@@ -7,8 +7,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from monai.losses import DiceLoss
-from monai.losses.cldice import soft_skel
 from torch.nn import functional
 
 from napari_bioseg.core import RecipeError
@@ -30,6 +28,8 @@ def _batch(dims: int = 2, softmax: bool = False, seed: int = 0) -> Batch:
 
 @pytest.mark.parametrize("dims", [2, 3])
 def test_dice_is_monais(dims: int) -> None:
+    from monai.losses import DiceLoss  # here, since it takes seconds to load wherever this file is read
+
     batch = _batch(dims)
     reference = DiceLoss(sigmoid=True, batch=True, smooth_nr=1, smooth_dr=1)(batch.logits, batch.truth)
     assert float(LOSSES.get("dice")(batch)) == pytest.approx(float(reference), abs=1e-6)
@@ -37,6 +37,8 @@ def test_dice_is_monais(dims: int) -> None:
 
 @pytest.mark.parametrize("dims", [2, 3])
 def test_skeleton_is_monais(dims: int) -> None:
+    from monai.losses.cldice import soft_skel
+
     p = _batch(dims).logits.sigmoid()
     assert torch.allclose(soft_skeleton(p), soft_skel(p, 5), atol=1e-6)
 

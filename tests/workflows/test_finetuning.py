@@ -28,12 +28,18 @@ from napari_bioseg.workflows.training_worker import main
 MakeProject = Callable[..., Path]
 
 
-@pytest.fixture
-def project(make_project: MakeProject) -> Path:
-    """A stack of which three planes are verified."""
+@pytest.fixture(scope="module")
+def membranes() -> tuple[np.ndarray, np.ndarray]:
+    """A part of a stack, and where its cells are."""
     image = sample("membranes")
     box = (slice(None), slice(0, 64), slice(0, 64))
-    return make_project("cells em", np.asarray(image.data)[box], np.asarray(image.labels[0].data)[box], [0, 1, 4])
+    return np.asarray(image.data)[box], np.asarray(image.labels[0].data)[box]
+
+
+@pytest.fixture
+def project(make_project: MakeProject, membranes: tuple[np.ndarray, np.ndarray]) -> Path:
+    """A stack of which three planes are verified."""
+    return make_project("cells em", *membranes, [0, 1, 4])
 
 
 def _small(project: Path, model: str | Path, **changes: object) -> Recipe:

@@ -34,9 +34,6 @@ from napari_bioseg.workflows.promotion import promote, roll_back
 from napari_bioseg.workflows.pulling import pull_model
 from napari_bioseg.workflows.synchronising import check_server
 
-# Each worker that has one of these loads MLflow, and makes a store.
-pytestmark = pytest.mark.xdist_group("mlflow")
-
 MakeRun = Callable[..., Path]
 
 
