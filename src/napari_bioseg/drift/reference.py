@@ -8,27 +8,41 @@ from typing import NamedTuple
 
 import numpy as np
 
-from napari_bioseg.drift.distances import DISTANCES, SCALARS, distances
+from napari_bioseg.drift.distances import DISTANCES, SCALARS, bands, distances
 from napari_bioseg.drift.figures import Figures
 from napari_bioseg.drift.profile import Profile, Spread
 from napari_bioseg.drift.sketch import covariance, sketch
 
 FALSE_ALARMS = 0.05
+_LEAST = 4  # images of a kind: fewer tell no spread
 _BLOCKS = 4  # into which the images of a single group are cut
 _MARGIN = 1.75  # by which thresholds of a single group are raised: its blocks are more alike than groups are
 _SIGMAS = 3.0
+_POOR = 0.1  # of the score below the usual one: to warn of such an image is no false alarm
 _FLOOR = {
     "kl": 0.1, "cross_entropy": 0.3, "psi": 0.15, "js": 0.03, "saturation": 2.0, "levels": 2.0,
-    "features": 1.2, "spectrum": 2.5,
+    "features": 1.2, "spectrum": 1.2,
 }  # fmt: skip
 """Thresholds are at least that high, those of single figures at least `_SIGMAS`: what varies less does not matter."""
 
 
 class Known(NamedTuple):
-    """Figures of one image or plane that was trained on."""
+    """Figures of one image or plane that was trained on.
+
+    Attributes
+    ----------
+    group : str
+    figures : Figures
+    kind : str
+        Where such images come from: kinds are told apart.
+    score : float
+        Of the model on it, the more the better; 1 where nothing is known of it.
+    """
 
     group: str
     figures: Figures
+    kind: str = ""
+    score: float = 1.0
 
 
 def make_profile(known: Sequence[Known], objects: Mapping[str, float] | None = None) -> Profile:
@@ -38,7 +52,9 @@ def make_profile(known: Sequence[Known], objects: Mapping[str, float] | None = N
     largest ratio of any of an image's distances to its scale is its score, and the threshold of that is chosen by split
     conformal prediction (Vovk et al. 2005; Laxhammar 2014): so the rate of false alarms holds for all distances
     together, as far as new groups are like those left out. The images of a single group are left out in blocks, and its
-    thresholds are raised by `_MARGIN`.
+    thresholds are raised by `_MARGIN`. Images on which the model is poor by itself set no thresholds.
+
+    Each kind of images has a profile of its own: one of all would be so wide that what lies between them fits it.
 
     Parameters
     ----------
@@ -47,20 +63,30 @@ def make_profile(known: Sequence[Known], objects: Mapping[str, float] | None = N
     objects : Mapping, optional
         Statistics of the labels, see `Profile`.
     """
+    first, *others = (_of_kind(kind) for kind in _kinds(known))
+    return first.model_copy(update={"objects": dict(objects or {}), "others": tuple(others)})
+
+
+def _kinds(known: Sequence[Known]) -> list[list[Known]]:
+    """Return the images of each kind, most images first; all as one where kinds are hardly more than groups."""
+    kinds = [[k for k in known if k.kind == name] for name in dict.fromkeys(k.kind for k in known)]
+    if 2 * len(kinds) > len({k.group for k in known}) or min(map(len, kinds)) < _LEAST:
+        return [list(known)]
+    return sorted(kinds, key=len, reverse=True)
+
+
+def _of_kind(known: Sequence[Known]) -> Profile:
     groups = _groups(known)
     names = list(dict.fromkeys(groups))
+    usual = float(np.median([k.score for k in known])) - _POOR
     rows = []
     for name in names:
         rest = _summary([k.figures for k, g in zip(known, groups, strict=True) if g != name])
-        rows += [distances(k.figures, rest) for k, g in zip(known, groups, strict=True) if g == name]
+        left_out = [k for k, g in zip(known, groups, strict=True) if g == name]
+        rows += [distances(k.figures, rest) for k in left_out if k.score >= usual]
     profile, known_groups = _summary([k.figures for k in known]), {k.group for k in known}
-    return profile.model_copy(
-        update={
-            "groups": len(known_groups),
-            "thresholds": _thresholds(rows, 1.0 if len(known_groups) > 1 else _MARGIN),
-            "objects": dict(objects or {}),
-        }
-    )
+    thresholds = _thresholds(rows, 1.0 if len(known_groups) > 1 else _MARGIN)
+    return profile.model_copy(update={"groups": len(known_groups), "thresholds": thresholds})
 
 
 def _groups(known: Sequence[Known]) -> list[str]:
@@ -75,7 +101,7 @@ def _summary(figures: Sequence[Figures]) -> Profile:
     mean, sd = features.mean(0), features.std(0)
     shared = covariance(sketch(features, mean, sd))
     scalars = {name: np.array([getattr(f, name) for f in figures]) for name in SCALARS}
-    return Profile(
+    profile = Profile(
         images=len(figures),
         groups=1,
         false_alarms=FALSE_ALARMS,
@@ -88,6 +114,8 @@ def _summary(figures: Sequence[Figures]) -> Profile:
         figures={name: Spread(mean=float(v.mean()), sd=float(v.std())) for name, v in scalars.items()},
         thresholds={},
     )
+    together = covariance(bands(spectra, profile))
+    return profile.model_copy(update={"spectrum_covariance": tuple(together[np.tril_indices(len(together))])})
 
 
 def _thresholds(rows: Sequence[Mapping[str, float]], margin: float) -> dict[str, float]:
