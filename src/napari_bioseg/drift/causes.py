@@ -13,6 +13,7 @@ from napari_bioseg.drift.texture import Explanation, explanations
 
 Action = Literal["denoise", "invert", "resample", "correct"]
 
+_OF_FILE = ("saturation", "levels")
 _GREY = ("kl", "cross_entropy", "psi", "js", "contrast")
 _TEXTURE = ("noise", "snr", "sharpness", "spectrum", "features")
 _UNLIKE = 3.0  # times the threshold of the features from which nothing that was trained is like it
@@ -83,7 +84,7 @@ def find_causes(
     every = explanations(figures, profile)
     change = _explanation(every, profile, sized=sized)
     found = []
-    if over["features"] > 1 >= inverted["features"] and max(inverted.values()) < _EXPLAINED * max(over.values()):
+    if _right_when_inverted(over, inverted):
         found.append(Cause("inverted", "light and dark are inverted: invert the image", "invert"))
     elif over["features"] > _UNLIKE and (change is None or change.distance > profile.thresholds["spectrum"]):
         # What noise, blur or other pixels make of the training images is not foreign.
@@ -98,6 +99,13 @@ def find_causes(
     # What is blown out changes all the rest.
     found.sort(key=lambda cause: not (cause.name == "saturation" and figures.saturation >= _BLOWN))
     return tuple(found) or (Cause("other", _other(over)),)
+
+
+def _right_when_inverted(over: Mapping[str, float], inverted: Mapping[str, float]) -> bool:
+    # What was lost in the file does not come back.
+    seen = [name for name in over if name not in _OF_FILE]
+    now, then = _largest(over, seen), _largest(inverted, seen)
+    return now > 1 >= then and then < _EXPLAINED * now and inverted["features"] < over["features"]
 
 
 def _of_file(figures: Figures, profile: Profile, over: Mapping[str, float]) -> list[Cause]:

@@ -18,6 +18,7 @@ _LEAST = 4  # images of a kind: fewer tell no spread
 _BLOCKS = 4  # into which the images of a single group are cut
 _MARGIN = 1.75  # by which thresholds of a single group are raised: its blocks are more alike than groups are
 _SIGMAS = 3.0
+_FLOOR_APART = 2.5  # of the spectrum, where its bands are taken to vary on their own
 _POOR = 0.1  # of the score below the usual one: to warn of such an image is no false alarm
 _FLOOR = {
     "kl": 0.1, "cross_entropy": 0.3, "psi": 0.15, "js": 0.03, "saturation": 2.0, "levels": 2.0,
@@ -76,17 +77,18 @@ def _kinds(known: Sequence[Known]) -> list[list[Known]]:
 
 
 def _of_kind(known: Sequence[Known]) -> Profile:
-    groups = _groups(known)
+    groups, single = _groups(known), len({k.group for k in known}) == 1
     names = list(dict.fromkeys(groups))
     usual = float(np.median([k.score for k in known])) - _POOR
     rows = []
     for name in names:
-        rest = _summary([k.figures for k, g in zip(known, groups, strict=True) if g != name])
+        rest = _summary([k.figures for k, g in zip(known, groups, strict=True) if g != name], single=single)
         left_out = [k for k, g in zip(known, groups, strict=True) if g == name]
         rows += [distances(k.figures, rest) for k in left_out if k.score >= usual]
-    profile, known_groups = _summary([k.figures for k in known]), {k.group for k in known}
-    thresholds = _thresholds(rows, 1.0 if len(known_groups) > 1 else _MARGIN)
-    return profile.model_copy(update={"groups": len(known_groups), "thresholds": thresholds})
+    profile = _summary([k.figures for k in known], single=single)
+    return profile.model_copy(
+        update={"groups": len({k.group for k in known}), "thresholds": _thresholds(rows, single=single)}
+    )
 
 
 def _groups(known: Sequence[Known]) -> list[str]:
@@ -96,7 +98,7 @@ def _groups(known: Sequence[Known]) -> list[str]:
     return [f"block {i * min(_BLOCKS, len(known)) // len(known)}" for i in range(len(known))]
 
 
-def _summary(figures: Sequence[Figures]) -> Profile:
+def _summary(figures: Sequence[Figures], *, single: bool) -> Profile:
     spectra, features = np.stack([f.spectrum for f in figures]), np.stack([f.features for f in figures])
     mean, sd = features.mean(0), features.std(0)
     shared = covariance(sketch(features, mean, sd))
@@ -114,15 +116,18 @@ def _summary(figures: Sequence[Figures]) -> Profile:
         figures={name: Spread(mean=float(v.mean()), sd=float(v.std())) for name, v in scalars.items()},
         thresholds={},
     )
+    if single:  # how bands vary together, one stack tells too little of
+        return profile
     together = covariance(bands(spectra, profile))
     return profile.model_copy(update={"spectrum_covariance": tuple(together[np.tril_indices(len(together))])})
 
 
-def _thresholds(rows: Sequence[Mapping[str, float]], margin: float) -> dict[str, float]:
+def _thresholds(rows: Sequence[Mapping[str, float]], *, single: bool) -> dict[str, float]:
     table = np.array([[row[name] for name in DISTANCES] for row in rows])
-    least = np.array([_FLOOR.get(name, _SIGMAS) for name in DISTANCES])
+    floor = {**_FLOOR, "spectrum": _FLOOR_APART if single else _FLOOR["spectrum"]}
+    least = np.array([floor.get(name, _SIGMAS) for name in DISTANCES])
     # Of fewer images than the rate asks for, the largest of each distance.
     rank = min(ceil((1 - FALSE_ALARMS) * (len(rows) + 1)), len(rows)) - 1
-    scale = np.maximum(np.sort(table, axis=0)[rank] * margin, least)
+    scale = np.maximum(np.sort(table, axis=0)[rank] * (_MARGIN if single else 1.0), least)
     limit = max(1.0, float(np.sort((table / scale).max(axis=1))[rank]))
     return {name: float(limit * s) for name, s in zip(DISTANCES, scale, strict=True)}

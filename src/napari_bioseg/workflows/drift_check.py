@@ -158,7 +158,7 @@ def compare_with_training(
     profile = nearest(figures, profile)
     measured = distances(figures, profile)
     over = ratios(measured, profile)
-    inverted = _inverted(found, model, encoder, profile) if over["features"] > 1 else over
+    inverted = _inverted(found, model, encoder, profile) if max(over.values()) > 1 else over
     sized = options.resample and pixel_distance(model.card.input, sizes_along(image, model.axes)) < math.inf
     causes = find_causes(figures, profile, over, inverted=inverted, sized=sized, title=model.card.title)
     return Drift(image.name, model.card.name, over, measured, causes, figures, profile, _furthest(found, profile))
