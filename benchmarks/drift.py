@@ -3,7 +3,8 @@
 Each MODEL is the folder of a model whose own recipe names test pairs, or of a run of a recipe with folds, whose first
 fold is taken: the network, its profile and its thresholds know nothing of the groups that are changed here. Needs the
 project's data folder, and for the figure the dependency group "benchmarks". With ``--keep FOLDER`` what was measured is
-written there, a JSON file a model, and a model that has one is not measured again.
+written there, a JSON file a model, and a model that has one is not measured again. ``--seed N`` simulates other test
+images than the recipe's, ``--few`` takes one amount of each change. A second table says how often the cause was named.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from napari_bioseg.training.loop import chosen_network
 from napari_bioseg.training.open_pairs import data_root
 from napari_bioseg.training.recipe import Recipe, read_recipe
 from napari_bioseg.workflows.box_evaluation import evaluate_boxes
-from napari_bioseg.workflows.drift_check import compare_with_training
+from napari_bioseg.workflows.drift_check import Drift, compare_with_training
 from napari_bioseg.workflows.evaluation import evaluate_image
 from napari_bioseg.workflows.options import DriftOptions, EvaluateOptions
 from napari_bioseg.workflows.profiling import profile_training
@@ -40,8 +41,15 @@ from napari_bioseg.workflows.training import make_card
 COST = 0.1
 """Of the score, from which a warning is asked for."""
 
-_EDGE, _DEPTH = {"YX": 768, "ZYX": 256}, 16  # of a part of a test image
+_EDGE, _DEPTH = {"YX": 768, "ZYX": 160}, 12  # of a part of a test image
 _PARTS = {"YX": 6, "ZYX": 1}  # of each test image
+CAUSE = {
+    "blur": "blur", "noise": "noise", "gamma": "grey values", "gain": "saturation", "bit depth": "levels",
+    "scale": "pixel size", "inverted": "inverted",
+}  # fmt: skip
+"""What is to be told of each change."""
+
+_NEAR = 0.5  # octaves by which the factor of a pixel size may be off
 _FOREIGN = (
     ("membranes/image.tif", "ZYX"),
     ("vessels/tg-mouse/image.ome.tif", None),
@@ -69,28 +77,37 @@ def main(given: list[str] | None = None) -> None:
     parser.add_argument("models", nargs="+", type=Path, metavar="MODEL")
     parser.add_argument("--keep", type=Path, help="folder for what was measured")
     parser.add_argument("--figure", type=Path, help="picture of loss against the largest ratio")
+    parser.add_argument("--seed", type=int, help="of simulated test images; none: those of the recipe")
+    parser.add_argument("--few", action="store_true", help="one amount of each change, for large networks")
     wanted = parser.parse_args(given)
     rows: list[Row] = []
     for path in wanted.models:
-        rows += _kept(path, wanted.keep)
-    sys.stdout.write(table(rows))
+        rows += _kept(path, wanted)
+    sys.stdout.write(f"{table(rows)}\n{cause_table(rows)}")
     if wanted.figure:
         from benchmarks.drift_figure import draw
 
         draw(rows, wanted.figure)
 
 
-def _kept(path: Path, keep: Path | None) -> list[Row]:
+def _kept(path: Path, wanted: argparse.Namespace) -> list[Row]:
     recipe, model = subject(path)
-    file = keep / f"{recipe.name}.json" if keep else None
+    file = wanted.keep / f"{recipe.name}.json" if wanted.keep else None
     if file is not None and file.is_file():
         return list(json.loads(file.read_text(encoding="utf-8")))
-    rows = list(measure(recipe, model))
+    rows = list(measure(_seeded(recipe, wanted.seed), model, few=wanted.few))
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
         with whole_or_nothing(file) as part:
             part.write_text(json.dumps(rows, indent=1), encoding="utf-8")
     return rows
+
+
+def _seeded(recipe: Recipe, seed: int | None) -> Recipe:
+    if seed is None:
+        return recipe
+    other = [s.model_copy(update={"seed": seed}) if s.use == "test" else s for s in recipe.simulated]
+    return recipe.model_copy(update={"simulated": tuple(other)})
 
 
 def subject(path: Path) -> tuple[Recipe, Model]:
@@ -101,27 +118,27 @@ def subject(path: Path) -> tuple[Recipe, Model]:
         model = Model(make_card(recipe), chosen_network(recipe, path / "fold-1", None))
     else:
         model = read_model(path)
-        recipe = recipe_on_card(model.card)
+        return recipe_on_card(model.card), model
     card = model.card.model_copy(update={"profile": profile_training(recipe, model, Job())})
     return recipe, Model(card, model.network, model.folder)
 
 
-def measure(recipe: Recipe, model: Model) -> Iterator[Row]:
+def measure(recipe: Recipe, model: Model, *, few: bool = False) -> Iterator[Row]:
     """Yield what became of each part of each test image under each change: its loss, and what the check says."""
     options = DriftOptions(model=recipe.name)
     for group, image, truth in _parts(recipe, model):
         sizes = {a: s for a, s in zip(image.axes, image.pixel_size(image.axes), strict=True) if s is not None}
         before = _score(recipe, model, image, truth)
         pixels = np.asarray(image.data)
-        for kind, amount, now, still in [("none", "", pixels, truth), *changed(pixels, truth)]:
+        for kind, amount, now, still in [("none", "", pixels, truth), *changed(pixels, truth, few=few)]:
             other = image_from_array(now, image.axes, pixel_size=sizes, name=image.name)
             found = compare_with_training(other, model, options)
             loss = before - _score(recipe, model, other, still)
-            yield _row(recipe, group, kind, amount) | {"loss": loss, "ratio": found.score, "over": _over(found.ratios)}
+            yield _row(recipe, group, kind, amount) | {"loss": loss, **_said(found)}
     for image in _foreign(recipe, model):
         found = compare_with_training(image, model, options)
         row = _row(recipe, image.name, "other modality", image.name)
-        yield row | {"loss": None, "ratio": found.score, "over": _over(found.ratios)}
+        yield row | {"loss": None, **_said(found)}
 
 
 def _row(recipe: Recipe, group: str, kind: str, amount: str) -> Row:
@@ -129,8 +146,10 @@ def _row(recipe: Recipe, group: str, kind: str, amount: str) -> Row:
     return {"model": recipe.name, "metric": recipe.metrics[0], "group": group, "kind": kind, "amount": amount}
 
 
-def _over(ratios: dict[str, float]) -> str:
-    return max(ratios, key=lambda name: ratios[name])
+def _said(found: Drift) -> Row:
+    over = max(found.ratios, key=lambda name: found.ratios[name])
+    causes = [[cause.name, cause.amount] for cause in found.causes]
+    return {"ratio": found.score, "over": over, "causes": causes}
 
 
 def _parts(recipe: Recipe, model: Model) -> Iterator[tuple[str, Image, Truth]]:
@@ -200,6 +219,25 @@ def table(rows: Iterable[Row]) -> str:
         for r in missed
     ]
     return "\n".join([*lines, "", "Missed:", *(told or ["- none"])]) + "\n"
+
+
+def cause_table(rows: Iterable[Row]) -> str:
+    """Return how often the right cause is named of changes that are warned of, as Markdown."""
+    warned = [row for row in rows if row["ratio"] > 1 and row["kind"] in CAUSE]
+    lines = ["| change | warned of | right cause first | right cause named |", "|---|---|---|---|"]
+    for kind, cause in CAUSE.items():
+        mine = [row for row in warned if row["kind"] == kind]
+        names = [[name for name, _ in row["causes"]] for row in mine]
+        first, named = sum(n[0] == cause for n in names), sum(cause in n for n in names)
+        lines.append(f"| {kind} | {len(mine)} | {first} | {named} |")
+    told = [
+        amount * float(row["amount"])
+        for row in warned
+        for name, amount in row["causes"]
+        if (row["kind"], name) == ("scale", "pixel size")
+    ]
+    right = sum(abs(np.log2(factor)) <= _NEAR for factor in told)
+    return "\n".join([*lines, "", f"Factor of the pixel size told to 1.4 times: {right} of {len(told)}"]) + "\n"
 
 
 def _share(rows: list[Row]) -> str:

@@ -21,9 +21,12 @@ _GAMMA = (0.4, 0.6, 1.6, 2.5)
 _GAIN = (1.5, 2.5, 4.0)  # beyond the full scale of the camera, which cuts off
 _BITS = (4, 3, 2, 1)
 _SCALE = (0.4, 0.6, 1.6, 2.5)  # of the sampling, told to nobody
+_FEW = ("2", "0.2", "0.4", "2.5")  # amounts where one of each kind is enough
 
 
-def changed(image: npt.NDArray[Any], truth: Truth) -> Iterator[tuple[str, str, npt.NDArray[Any], Truth]]:
+def changed(
+    image: npt.NDArray[Any], truth: Truth, *, few: bool = False
+) -> Iterator[tuple[str, str, npt.NDArray[Any], Truth]]:
     """Yield kind, amount, the changed image in its dtype, and its truth; only in the plane.
 
     Parameters
@@ -31,7 +34,17 @@ def changed(image: npt.NDArray[Any], truth: Truth) -> Iterator[tuple[str, str, n
     image : ndarray
         Unsigned integers, ``(Y, X)`` or ``(Z, Y, X)``.
     truth : ndarray or Boxes
+    few : bool
+        One amount of each kind alone.
     """
+    seen = set()
+    for kind, amount, values, still in _every(image, truth):
+        if not few or (kind not in seen and amount in (*_FEW, "")):
+            seen.add(kind)
+            yield kind, amount, values, still
+
+
+def _every(image: npt.NDArray[Any], truth: Truth) -> Iterator[tuple[str, str, npt.NDArray[Any], Truth]]:
     values = image.astype(np.float64)
     low, high = np.percentile(values, (1, 99))
     span = max(high - low, 1.0)

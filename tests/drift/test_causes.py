@@ -38,8 +38,15 @@ def test_another_pixel_size_is_told_where_it_may_be_one(profile: Profile, coarse
     figures = figures_of(texture(50, coarse=coarse))
     cause = next(c for c in _causes(figures, profile, sized=False) if c.name == "pixel size")
     assert words in cause.words
-    assert cause.amount == pytest.approx(1 / coarse, rel=0.5)
-    assert "pixel size" not in [c.name for c in _causes(figures, profile, sized=True)]
+    assert cause.amount == pytest.approx(1 / coarse, rel=0.25)
+    told = next(c for c in _causes(figures, profile, sized=True) if c.name == "pixel size")
+    assert "than the file says: check its pixel size" in told.words
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4])
+def test_the_factor_of_coarser_pixels_is_told(profile: Profile, factor: int) -> None:
+    cause = next(c for c in _causes(figures_of(texture(50, coarse=1 / factor)), profile, sized=False) if c.amount != 1)
+    assert cause.amount == pytest.approx(factor, rel=0.2)
 
 
 def test_what_the_file_lost_is_told(profile: Profile) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests.drift.conftest import figures_of, texture
 
-from napari_bioseg.drift import DISTANCES, Known, Profile, distances, make_profile, ratios
+from napari_bioseg.drift import DISTANCES, Known, Profile, distances, make_profile, nearest, ratios
 
 
 def _known(groups: int, n: int = 12, **changes: float) -> list[Known]:
@@ -54,3 +54,34 @@ def test_every_distance_has_a_threshold_and_the_card_brings_all_back(profile: Pr
     again = Profile.checked(written, "card")
     np.testing.assert_allclose(again.features, profile.features, rtol=1e-4)
     assert again.thresholds == profile.thresholds
+
+
+def test_kinds_of_images_are_told_apart() -> None:
+    usual = [Known(f"a{i % 4}", figures_of(texture(i)), "usual") for i in range(12)]
+    coarse = [Known(f"b{i % 2}", figures_of(texture(i, coarse=4.0)), "coarse") for i in range(6)]
+    profile = make_profile([*usual, *coarse])
+    assert (profile.images, [kind.images for kind in profile.others]) == (12, [6])
+    for coarseness, warned in ((1.0, False), (4.0, False), (2.0, True)):
+        figures = figures_of(texture(50, coarse=coarseness))
+        kind = nearest(figures, profile)
+        assert (max(ratios(distances(figures, kind), kind).values()) > 1) == warned
+
+
+def test_kinds_that_are_hardly_more_than_groups_are_one() -> None:
+    known = [Known(f"group {i % 4}", figures_of(texture(i)), f"folder {i % 4}") for i in range(16)]
+    assert make_profile(known).others == ()
+    few = [Known("odd", figures_of(texture(i, coarse=4.0)), "odd") for i in range(3)]
+    assert make_profile([*(Known(k.group, k.figures) for k in known), *few]).others == ()
+
+
+def test_images_on_which_the_model_is_poor_set_no_thresholds() -> None:
+    known = [Known(str(i), figures_of(texture(i)), score=0.9) for i in range(12)]
+    known.append(Known("beyond it", figures_of(texture(12, noise=0.4)), score=0.7))
+    poor = make_profile(known).thresholds["noise"]
+    assert poor < make_profile([Known(k.group, k.figures) for k in known]).thresholds["noise"]
+
+
+def test_a_card_of_an_earlier_layout_is_read(profile: Profile) -> None:
+    written = profile.model_dump(mode="json", exclude={"spectrum_covariance", "others"})
+    found = distances(figures_of(texture(50)), Profile.checked(written, "card"))
+    assert 0 < found["spectrum"] < profile.thresholds["spectrum"]

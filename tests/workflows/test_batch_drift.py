@@ -24,7 +24,7 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Three frames, two of them blurred; what is found goes to a list of their own."""
     folder = tmp_path_factory.mktemp("frames")
     scene, _ = vesicle_scene(seed=777, shape=(1, 256, 256), scene="moderate")
-    for name, sigma in (("a-usual", 0.0), ("b-blurred", 1.0), ("c-blurred-more", 3.0)):
+    for name, sigma in (("a-usual", 0.0), ("b-blurred", 2.0), ("c-blurred-more", 4.0)):
         tifffile.imwrite(folder / f"{name}.tif", ndimage.gaussian_filter(scene[0], sigma))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BIOSEG_RUNS", str(tmp_path_factory.mktemp("user")))

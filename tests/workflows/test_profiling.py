@@ -79,3 +79,18 @@ def test_images_that_are_simulated_are_groups_of_their_own(make_recipe: Make) ->
     recipe = make_recipe(pairs=[], simulated=[{**spec, "use": "train"}])
     profile = profile_training(recipe, _model(recipe), Job())
     assert (profile["groups"], profile["images"]) == (3, 6)
+
+
+def test_images_of_other_folders_are_another_kind(make_recipe: Make, tmp_path: Path) -> None:  # noqa: F811
+    pairs = []
+    for i in range(4):
+        folder = tmp_path / "ab"[i % 2]
+        folder.mkdir(exist_ok=True)
+        image, label = blobs(10 + i, (2 + 2 * (i % 2), 64, 64))
+        for name, values in (("", image // (1 + i % 2)), ("-label", label)):
+            tifffile.imwrite(folder / f"s{i}{name}.tif", values)
+        file = f"{folder.name}/s{i}"
+        pairs.append({"image": f"{file}.tif", "label": f"{file}-label.tif", "axes": "ZYX", "group": f"g{i}"})
+    recipe = make_recipe(pairs=pairs)
+    profile = profile_training(recipe, _model(recipe), Job())
+    assert (profile["images"], [kind["images"] for kind in profile["others"]]) == (8, [4])

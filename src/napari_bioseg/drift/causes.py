@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
-
-from napari_bioseg.drift.distances import FLOOR, deviation
+from napari_bioseg.drift.distances import deviation
 from napari_bioseg.drift.figures import Figures
 from napari_bioseg.drift.profile import Profile
+from napari_bioseg.drift.texture import Explanation, explanations
 
-Floats = npt.NDArray[np.float64]
 Action = Literal["denoise", "invert", "resample", "correct"]
 
 _OF_FILE = ("saturation", "levels")
-_GREY = ("kl", "cross_entropy", "psi", "js")
+_GREY = ("kl", "cross_entropy", "psi", "js", "contrast")
+_TEXTURE = ("noise", "snr", "sharpness", "spectrum", "features")
 _UNLIKE = 3.0  # times the threshold of the features from which nothing that was trained is like it
 _NOTABLE = 0.6  # octaves of noise or sharpness that are worth a word: 1.5 times
 _BLOWN = 0.05  # share of saturated pixels that comes before all else
-_MOST_SHIFTED = 4  # bands of the spectrum: a factor of 4
 _EXPLAINED = 0.6  # share of a distance that a cause must leave at most
+_SURE = 0.7  # share of what noise and blur leave that other pixels than the file says must leave at most
+_NEARLY = 1.5  # times what the best cause leaves: another is named beside it
 
 
 @dataclass(frozen=True)
@@ -47,9 +46,7 @@ class Cause:
     amount: float = 1.0
 
 
-def ratios(distances: Mapping[str, float], profile: Profile) -> dict[str, float]:
-    """Return each distance in units of its threshold: above 1 is warned of."""
-    return {name: value / profile.thresholds[name] for name, value in distances.items()}
+_BLURRED = Cause("blur", "less fine detail than trained (out of focus, or smoothed): refocus, or correct and fine-tune")
 
 
 def find_causes(
@@ -69,11 +66,11 @@ def find_causes(
         Of the image.
     profile : Profile
     over : Mapping
-        Distances in units of their thresholds, see `ratios`.
+        Distances in units of their thresholds, see `distances.ratios`.
     inverted : Mapping
         The same of the inverted image; of any where none is warned of.
     sized : bool
-        Whether the image was brought to the model's pixel size: then its pixels are not the cause.
+        Whether the image was brought to the model's pixel size: then its pixels are the cause only if nothing else is.
     title : str
         Of the model, for words.
 
@@ -84,18 +81,31 @@ def find_causes(
     """
     if max(over.values()) <= 1:
         return ()
-    if over["features"] > 1 >= inverted["features"] and max(inverted.values()) < _EXPLAINED * max(over.values()):
-        found = [Cause("inverted", "light and dark are inverted: invert the image", "invert")]
-    elif over["features"] > _UNLIKE:
-        found = [Cause("unlike", f"unlike anything trained: {title} knows no such images; choose another model")]
-    else:
-        found = []
-    found += (
-        _of_file(figures, profile, over) + _of_texture(figures, profile, over, sized) + _of_grey(figures, profile, over)
+    every = explanations(figures, profile)
+    change = _explanation(every, profile, sized=sized)
+    found = []
+    if _right_when_inverted(over, inverted):
+        found.append(Cause("inverted", "light and dark are inverted: invert the image", "invert"))
+    elif over["features"] > _UNLIKE and (change is None or change.distance > profile.thresholds["spectrum"]):
+        # What noise, blur or other pixels make of the training images is not foreign.
+        found.append(Cause("unlike", f"unlike anything trained: {title} knows no such images; choose another model"))
+    found += _of_file(figures, profile, over)
+    grey = _of_grey(figures, profile, over)
+    texture = (
+        _of_amounts(figures, profile, over) if change is None else [_of_change(change, every, figures, profile, sized)]
     )
+    texture_first = change is not None or _largest(over, _TEXTURE) >= _largest(over, _GREY)
+    found += [*texture, *grey] if texture_first else [*grey, *texture]
     # What is blown out changes all the rest.
     found.sort(key=lambda cause: not (cause.name == "saturation" and figures.saturation >= _BLOWN))
     return tuple(found) or (Cause("other", _other(over)),)
+
+
+def _right_when_inverted(over: Mapping[str, float], inverted: Mapping[str, float]) -> bool:
+    # What was lost in the file does not come back.
+    seen = [name for name in over if name not in _OF_FILE]
+    now, then = _largest(over, seen), _largest(inverted, seen)
+    return now > 1 >= then and then < _EXPLAINED * now and inverted["features"] < over["features"]
 
 
 def _of_file(figures: Figures, profile: Profile, over: Mapping[str, float]) -> list[Cause]:
@@ -103,64 +113,67 @@ def _of_file(figures: Figures, profile: Profile, over: Mapping[str, float]) -> l
     if over["levels"] > 1:
         words = f"only {2**figures.levels:.0f} grey levels in the file: export it with its full bit depth"
         causes.append(Cause("levels", words))
-    if over["saturation"] > 1:
+    elif over["saturation"] > 1:  # of few levels, the lowest and the highest hold many pixels anyway
         now, usual = (f"{100 * share:.2g} %" for share in (figures.saturation, profile.figures["saturation"].mean))
         causes.append(Cause("saturation", f"saturated {now} (trained: {usual}): lower exposure or gain"))
     return causes
 
 
-def _of_texture(figures: Figures, profile: Profile, over: Mapping[str, float], sized: bool) -> list[Cause]:
-    if max(over[name] for name in ("noise", "snr", "sharpness", "spectrum", "features")) <= 1:
-        return []
-    noise = figures.noise - profile.figures["noise"].mean
-    detail = figures.sharpness - profile.figures["sharpness"].mean
-    # Noise raises the same end of the spectrum as coarse pixels, blur lowers it as fine ones: both are named.
-    coarser = 1.0 if sized else _coarser(figures, profile)
-    if coarser != 1:
-        told, beside = f"{1 / coarser:.2g}x finer than trained", " (or out of focus)"
-        if coarser > 1:
-            told = f"{coarser:.2g}x coarser than trained"
-            beside = f" (or noise {2**noise:.2g}x)" if noise > _NOTABLE else ""
-        words = f"pixels look {told}{beside}: set the pixel size, or correct and fine-tune"
-        return [Cause("pixel size", words, "resample", coarser)]
-    if noise > _NOTABLE:
-        words = f"noise {2**noise:.2g}x that of the training: denoise, or correct and fine-tune"
-        return [Cause("noise", words, "denoise")]
-    if detail < -_NOTABLE / 2:
-        words = "less fine detail than trained (out of focus, or smoothed): refocus, or correct and fine-tune"
-        return [Cause("blur", words)]
-    return []
+def _explanation(every: Sequence[Explanation], profile: Profile, *, sized: bool) -> Explanation | None:
+    """Return the change that makes the training images like this one; None where none does, or none is needed."""
+    left = {e.kind: e.distance for e in every}
+    best = every[0]
+    if best.kind == "pixel size" and sized and best.distance > _SURE * min(left["noise"], left["blur"]):
+        best = next(e for e in every if e.kind != "pixel size")
+    usual = left["none"] < _EXPLAINED * profile.thresholds["spectrum"]
+    return None if usual or best.kind == "none" or best.distance > _EXPLAINED * left["none"] else best
 
 
-def _coarser(figures: Figures, profile: Profile) -> float:
-    """Return by how much coarser pixels would explain the spectrum, which they shift to higher frequencies; 1: none.
-
-    Each band is half an octave, so that a shift by one is a factor of the square root of 2.
-    """
-    mine_all = _powers(figures.spectrum, figures.contrast)
-    theirs_all = _powers(np.array(profile.spectrum), profile.figures["contrast"].mean)
-    sd, bands = np.hypot(profile.spectrum_sd, FLOOR["spectrum"]), len(profile.spectrum)
-
-    def distance(shift: int) -> float:
-        mine, theirs = (slice(max(0, s), bands + min(0, s)) for s in (shift, -shift))
-        return float(np.sqrt(np.mean(((mine_all[mine] - theirs_all[theirs]) / sd[theirs]) ** 2)))
-
-    best = min(range(-_MOST_SHIFTED, _MOST_SHIFTED + 1), key=lambda shift: (distance(shift), abs(shift)))
-    return 2 ** (best / 2) if abs(best) > 1 and distance(best) < _EXPLAINED * distance(0) else 1.0
+def _of_change(
+    change: Explanation, every: Sequence[Explanation], figures: Figures, profile: Profile, sized: bool
+) -> Cause:
+    if change.kind == "noise":
+        return _noisy(figures, profile)
+    if change.kind == "blur":
+        return _BLURRED
+    near = {e.kind for e in every if e.distance < _NEARLY * change.distance}
+    return Cause("pixel size", _of_pixels(change.amount, near, sized), "resample", change.amount)
 
 
-def _powers(spectrum: Floats, contrast: float) -> Floats:
-    """Return log2 of the power in each band: together they are the variance."""
-    return np.asarray(spectrum - np.log2((2**spectrum).sum()) + 2 * contrast)
+def _of_amounts(figures: Figures, profile: Profile, over: Mapping[str, float]) -> list[Cause]:
+    """Tell noise and blur by their own figures, where the spectrum as a whole is not explained by either."""
+    if figures.noise - profile.figures["noise"].mean > _NOTABLE:
+        return [_noisy(figures, profile)]
+    blurred = figures.sharpness - profile.figures["sharpness"].mean < -_NOTABLE / 2
+    return [_BLURRED] if blurred and _largest(over, _TEXTURE) > 1 else []
+
+
+def _noisy(figures: Figures, profile: Profile) -> Cause:
+    octaves = figures.noise - profile.figures["noise"].mean
+    amount = f"noise {2**octaves:.2g}x that of the training" if octaves > 0 else "more noise than in the training"
+    return Cause("noise", f"{amount}: denoise, or correct and fine-tune", "denoise")
+
+
+def _of_pixels(amount: float, near: Collection[str], sized: bool) -> str:
+    told = f"{amount:.2g}x coarser" if amount > 1 else f"{1 / amount:.2g}x finer"
+    if sized:
+        return f"pixels look {told} than the file says: check its pixel size, or correct and fine-tune"
+    other = "noise" if amount > 1 else "blur"
+    words = {"noise": " (or there is more noise)", "blur": " (or out of focus)"}[other] if other in near else ""
+    return f"pixels look {told} than trained{words}: set the pixel size, or correct and fine-tune"
 
 
 def _of_grey(figures: Figures, profile: Profile, over: Mapping[str, float]) -> list[Cause]:
-    if max(over[name] for name in (*_GREY, "contrast")) <= 1:
+    if _largest(over, _GREY) <= 1:
         return []
     way = "another gamma, background or staining"
     if over["contrast"] > 1:
         way = "less contrast" if deviation(figures, profile, "contrast") < 0 else "more contrast"
     return [Cause("grey values", f"grey values spread otherwise than trained ({way}): correct and fine-tune")]
+
+
+def _largest(over: Mapping[str, float], names: Collection[str]) -> float:
+    return max(over[name] for name in names)
 
 
 def _other(over: Mapping[str, float]) -> str:

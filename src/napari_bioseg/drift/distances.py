@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
@@ -18,7 +20,7 @@ DISTANCES = {
     "psi": "population stability index of the grey values",
     "js": "Jensen-Shannon divergence of the grey values, bits",
     "features": "Mahalanobis distance of the network's features, root mean square",
-    "spectrum": "distance of the spectrum in standard deviations, root mean square over the bands",
+    "spectrum": "Mahalanobis distance of the spectrum, root mean square over its bands",
     "noise": "noise, standard deviations of the reference",
     "contrast": "contrast, standard deviations of the reference",
     "snr": "signal to noise, standard deviations of the reference",
@@ -36,10 +38,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def distances(figures: Figures, profile: Profile) -> dict[str, float]:
-    """Return how far an image is from a reference, by the names of `DISTANCES`.
-
-    The bands of a spectrum are taken as independent: how they vary together, one stack tells too little of.
-    """
+    """Return how far an image is from a reference, by the names of `DISTANCES`."""
     p, q = _shares(figures.histogram), _shares(np.array(profile.histogram))
     middle = (p + q) / 2
     found = {
@@ -50,7 +49,7 @@ def distances(figures: Figures, profile: Profile) -> dict[str, float]:
         "features": mahalanobis(
             sketch(figures.features, profile.features, profile.features_sd), profile.features_covariance
         ),
-        "spectrum": _standardised(figures.spectrum, profile),
+        "spectrum": mahalanobis(bands(figures.spectrum, profile), profile.spectrum_covariance),
     }
     for name in ("noise", "contrast", "snr", "sharpness"):
         found[name] = abs(deviation(figures, profile, name))
@@ -74,6 +73,17 @@ def _kl(p: Floats, q: Floats) -> float:
     return float((p * np.log2(p / q)).sum())
 
 
-def _standardised(spectrum: Floats, profile: Profile) -> float:
-    sd = np.hypot(profile.spectrum_sd, FLOOR["spectrum"])
-    return float(np.sqrt(np.mean(((spectrum - np.array(profile.spectrum)) / sd) ** 2)))
+def bands(spectrum: Floats, profile: Profile) -> Floats:
+    """Return spectra ``(..., B)`` as standard deviations from the reference's mean."""
+    return np.asarray((spectrum - np.array(profile.spectrum)) / np.hypot(profile.spectrum_sd, FLOOR["spectrum"]))
+
+
+def ratios(measured: Mapping[str, float], profile: Profile) -> dict[str, float]:
+    """Return each distance in units of its threshold: above 1 is warned of."""
+    return {name: value / profile.thresholds[name] for name, value in measured.items()}
+
+
+def nearest(figures: Figures, profile: Profile) -> Profile:
+    """Return the kind of images that were trained on that an image is least unlike."""
+    kinds = (profile, *profile.others)
+    return min(kinds, key=lambda kind: max(ratios(distances(figures, kind), kind).values()))

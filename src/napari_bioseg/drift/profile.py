@@ -41,6 +41,9 @@ class Profile(Options):
     histogram: Numbers = Field(description="Share of the normalised grey values in each bin, see drift.EDGES")
     spectrum: Numbers = Field(description="Mean of the spectrum, log2 in each band, see drift.BANDS")
     spectrum_sd: Numbers
+    spectrum_covariance: Numbers = Field(
+        (), description="Lower triangle of the covariance of its bands in these units; none: they vary on their own"
+    )
     features: Numbers = Field(description="Mean of the network's bottleneck features")
     features_sd: Numbers
     features_covariance: Numbers = Field(description="Lower triangle of the covariance of their drift.sketch")
@@ -49,3 +52,4 @@ class Profile(Options):
     objects: dict[str, float] = Field(
         default_factory=dict, description="Of the labels: share of the image, number per megapixel, diameter in pixels"
     )
+    others: tuple[Profile, ...] = Field((), description="Of other kinds of images that were trained on")

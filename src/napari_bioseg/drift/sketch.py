@@ -43,10 +43,16 @@ def mahalanobis(sketched: Floats, triangle: npt.ArrayLike) -> float:
     ----------
     sketched : ndarray
     triangle : array_like
-        Lower triangle of the covariance, row by row.
+        Lower triangle of the covariance, row by row; empty for the identity.
     """
-    size = len(sketched)
+    whole = filled(triangle) if np.size(triangle) else np.eye(len(sketched))
+    return float(np.sqrt(sketched @ np.linalg.solve(whole, sketched) / len(sketched)))
+
+
+def filled(triangle: npt.ArrayLike) -> Floats:
+    """Return the symmetric matrix of a lower triangle, given row by row."""
+    values = np.asarray(triangle)
+    size = int(np.sqrt(2 * values.size))
     lower = np.zeros((size, size))
-    lower[np.tril_indices(size)] = triangle
-    whole = lower + np.tril(lower, -1).T
-    return float(np.sqrt(sketched @ np.linalg.solve(whole, sketched) / size))
+    lower[np.tril_indices(size)] = values
+    return np.asarray(lower + np.tril(lower, -1).T)

@@ -14,12 +14,14 @@ from napari_bioseg.core.errors import IncompatibleImageError, RecipeError
 from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
 from napari_bioseg.drift import (
+    DISTANCES,
     Cause,
     Figures,
     Profile,
     describe,
     distances,
     find_causes,
+    nearest,
     ratios,
 )
 from napari_bioseg.inference.windows import Encoder, Window, read_windows
@@ -54,7 +56,7 @@ class Drift:
     figures : Figures
         Of the image.
     profile : Profile
-        Of the model.
+        Of the model; where it was trained on several kinds of images, of that which this one is least unlike.
     planes : tuple of tuple of int
         Where the windows lie, along the axes of a prediction but Y and X; those furthest from the reference first.
     """
@@ -153,20 +155,23 @@ def compare_with_training(
     encoder = Encoder(model, options.device)
     found = read_windows(image, model, encoder, options, count=windows, box=box, job=job)
     figures = describe_windows(found)
+    profile = nearest(figures, profile)
     measured = distances(figures, profile)
     over = ratios(measured, profile)
-    inverted = _inverted(found, model, encoder, profile) if over["features"] > 1 else over
+    inverted = _inverted(found, model, encoder, profile) if max(over.values()) > 1 else over
     sized = options.resample and pixel_distance(model.card.input, sizes_along(image, model.axes)) < math.inf
     causes = find_causes(figures, profile, over, inverted=inverted, sized=sized, title=model.card.title)
     return Drift(image.name, model.card.name, over, measured, causes, figures, profile, _furthest(found, profile))
 
 
 def profile_of(card: Card) -> Profile | None:
-    """Return the reference profile of a model; None where its card has none, or one of a later version."""
+    """Return the reference profile of a model; None where its card has none, or one that this version cannot read."""
     try:
-        return Profile.checked(card.profile, card.name) if card.profile else None
+        profile = Profile.checked(card.profile, card.name) if card.profile else None
     except RecipeError:
         return None
+    told = profile is not None and all(set(kind.thresholds) == set(DISTANCES) for kind in (profile, *profile.others))
+    return profile if told else None
 
 
 def describe_windows(windows: Sequence[Window]) -> Figures:
