@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -48,5 +50,12 @@ def _pool(recipe: Recipe, samples: list[Sample], made_or_real: float, old_or_new
 
 def _pick(pool: list[Sample], share: float, draw: str) -> Sample:
     """Return the sample at `share` (0 to 1) of the way through the pool."""
-    weights = [len(s.image) if draw == "planes" else 1 for s in pool]
+    weights = _even(pool) if draw == "kinds" else [len(s.image) if draw == "planes" else 1 for s in pool]
     return pool[int(np.searchsorted(np.cumsum(weights), share * sum(weights), side="right"))]
+
+
+def _even(pool: list[Sample]) -> list[float]:
+    """Return weights that make kinds equal, in each kind its groups, and in each of these its samples."""
+    keys = [(int(s.labels.flat[0]), s.group) for s in pool]
+    samples, groups = Counter(keys), Counter(kind for kind, _ in set(keys))
+    return [1 / (groups[kind] * samples[kind, group]) for kind, group in keys]
