@@ -42,7 +42,7 @@ def test_both_opinions_count(kind, p, ratio, told):
 
 def test_the_words():
     assert misfit(identity("other", 0.98), CARD, drift(2.0)) == (
-        "this looks like a photograph or another kind of image (98%): membranes-unet2d was made for EM; "
+        "this looks like a photograph or another kind of image (98 %): membranes-unet2d was made for EM; "
         "it finds the image strange, too"
     )
     assert "yet by its own features" in misfit(identity("vessels", 0.98), CARD, drift(0.5))

@@ -63,16 +63,16 @@ def test_of_colours_the_luminance_is_learnt_and_of_channels_the_first(make_recip
     assert np.array_equal(first, colours[None, :, :, 0])
 
 
-def test_kinds_are_drawn_evenly_however_many_images_there_are(make_recipe):
-    pairs = [{"image": n, "kind": "blobs", "group": "g", "axes": "ZYX"} for n in ("a.tif", "b.tif", "c.tif")]
-    made = {"generator": "foreign_pictures", "arguments": {"shape": [1, 40, 40]}, "kind": "other", "group": "made"}
-    pairs.append({"image": "a.tif", "kind": "other", "group": "h", "axes": "ZYX"})
-    recipe = make_recipe(**KINDS | {"simulated": [{**made, "count": 5}]}, pairs=pairs, batch=40, simulated_share=0.0)
+def test_kinds_are_drawn_evenly_and_the_last_as_often_as_all_of_them(make_recipe):
+    one = {"axes": "ZYX", "planes": [0, 1]}
+    pairs = [{"image": n, "kind": "blobs", "group": "g", **one} for n in ("a.tif", "b.tif", "c.tif")]
+    pairs += [{"image": "a.tif", "kind": kind, "group": "g", **one} for kind in ("sheets", "other")]
+    classes = [{"value": i, "name": name} for i, name in enumerate(("blobs", "sheets", "other"), start=1)]
+    recipe = make_recipe(**KINDS | {"classes": classes}, pairs=pairs, batch=40, patch=[8, 8])
     samples = load_samples(recipe, ("train",))
-    targets = torch.cat([draw_batch(recipe, samples, step)[1] for step in range(5)])
+    targets = torch.cat([draw_batch(recipe, samples, step)[1] for step in range(10)])
     drawn = Counter(targets.flatten(1).amax(dim=1).tolist())
-    assert drawn.total() == 200
-    assert 70 < drawn[1] < 130
+    assert [drawn[kind] / 400 for kind in (1, 2, 3)] == pytest.approx([0.25, 0.25, 0.5], abs=0.06)
 
 
 def test_light_and_dark_are_exchanged_in_some_patches():

@@ -26,5 +26,5 @@ def identify(
 
     with console_job() as job:
         found = verb(open_image(source, axes=axes, series=series), options, job=job)
-    rows = [(kind, f"{p:.1%}") for kind, p in sorted(found.probabilities.items(), key=lambda row: -row[1])]
+    rows = [(kind, f"{100 * p:.1f} %") for kind, p in sorted(found.probabilities.items(), key=lambda row: -row[1])]
     show(found.as_dict(), f"{table(('kind', 'probability'), rows)}\n{found}", as_json)

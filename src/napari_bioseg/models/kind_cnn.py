@@ -21,7 +21,7 @@ _AROUND = 3  # places to each side whose statistics decide
 
 @ARCHITECTURES.register("kind_cnn")
 class KindCnn(Network):
-    """Levels of half the resolution each, statistics around each place, and a small decision on them.
+    """Levels of half the resolution each, one wider look, statistics around each place, and a small decision on them.
 
     Parameters
     ----------
@@ -49,6 +49,7 @@ class KindCnn(Network):
         super().__init__()
         inputs = (in_channels, *widths[:-1])
         self.levels = nn.Sequential(*(_layer(i, w, 3, 2) for i, w in zip(inputs, widths, strict=True)))
+        self.wide = _layer(widths[-1], widths[-1], 3, 1)
         self.decision = nn.Sequential(*_layer(2 * widths[-1], hidden, 1, 1), nn.Dropout2d(dropout))
         self.head = nn.Conv2d(hidden, out_channels, 1)
 
@@ -59,8 +60,8 @@ class KindCnn(Network):
 
     @property
     def halo(self) -> tuple[int, ...]:
-        """Exact reach: the places around, each of which sees three pixels of the finer level along an axis."""
-        low, high = -_AROUND, _AROUND
+        """Exact reach: the places around and one more, each of three pixels of the finer level along an axis."""
+        low, high = -_AROUND - 1, _AROUND + 1
         for _ in self.levels:
             low, high = 2 * low - 1, 2 * high + 1
         return (max(self.stride[0] - 1 - low, high),) * 2
@@ -71,7 +72,7 @@ class KindCnn(Network):
 
     def features(self, x: Tensor) -> Tensor:
         """Return the logits of each place, ``(N, K, Y / stride, X / stride)``."""
-        found = self.levels(x)
+        found = self.wide(self.levels(x))
         mean = _around(found)
         spread = (_around(found * found) - mean * mean).clamp(min=1e-4).sqrt()
         logits: Tensor = self.head(self.decision(torch.cat((mean, spread), dim=1)))

@@ -92,7 +92,7 @@ def misfit(identity: Identity | None, card: Card, drift: Drift | None) -> str:
         return ""
     opinion = "" if drift is None else f"; {_second_opinion(strange)}"
     what = _LOOKS_LIKE.get(identity.kind, identity.kind)
-    return f"this looks like {what} ({identity.confidence:.0%}): {card.name} was made for {card.kind}{opinion}"
+    return f"this looks like {what} ({100 * identity.confidence:.0f} %): {card.name} was made for {card.kind}{opinion}"
 
 
 def _second_opinion(strange: bool) -> str:

@@ -68,7 +68,7 @@ class Recipe(Options):
     draw: Literal["images", "planes", "kinds"] = Field(
         "images",
         description="Patches are shared out equally among images, by their number of planes, or, for classification, "
-        "equally among kinds, and in each of them among groups",
+        "equally among kinds but half of all to the last, and in each of them among groups",
     )
     foreground_share: float = Field(0.5, ge=0, le=1, description="Share of patches centred on foreground")
     foreground_draw: Literal["pixels", "classes"] = Field(

@@ -65,7 +65,7 @@ class Identity:
 
     def __str__(self) -> str:
         fitting = f"models for it: {', '.join(self.models)}" if self.models else "no model is made for it"
-        return f"{self.image}: {self.kind} ({self.confidence:.0%}); {fitting}"
+        return f"{self.image}: {self.kind} ({100 * self.confidence:.0f} %); {fitting}"
 
 
 def identify(
