@@ -246,7 +246,7 @@ def kind(out: Path) -> None:
 
     viewer = napari.Viewer(show=True)
     viewer.window.resize(*SIZE)
-    viewer.add_image(data.chelsea(), name="cat", rgb=True)
+    viewer.add_image(data.coffee(), name="cup", rgb=True)
     _, panel = viewer.window.add_plugin_dock_widget("napari-bioseg", "Segment")
     panel.view.model.choose("membranes-unet2d")
     _wait(panel.view.segment_button.isEnabled)

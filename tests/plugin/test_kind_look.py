@@ -50,5 +50,5 @@ def test_the_words():
 
 
 def test_a_model_is_proposed_only_where_the_kind_is_clear():
-    assert [proposed_kind(identity("vessels", p)) for p in (0.95, 0.6)] == ["vessels", ""]
+    assert [proposed_kind(identity("vessels", p)) for p in (0.95, 0.4)] == ["vessels", ""]
     assert proposed_kind(None) == ""

@@ -59,7 +59,7 @@ def test_a_photograph_is_warned_of_and_a_section_is_not(window, qtbot, open_pane
     assert not row.isVisible()
     assert result_of(labels).segmentation.provenance["kind"]["kind"] == "EM"
 
-    window.add_image(data.chelsea(), name="cat")
+    window.add_image(data.coffee(), name="cup")
     labels = run(panel, qtbot)
     assert row.isVisible()
     assert row.words.text().startswith("⚠ This looks like a photograph or another kind of image (")
@@ -98,7 +98,7 @@ def test_the_proposed_model_follows_the_kind_until_the_user_chooses(window, qtbo
 
 
 def test_detect_looks_at_the_kind_too(window, qtbot, open_panel):
-    window.add_image(data.chelsea(), name="cat")
+    window.add_image(data.coffee(), name="cup")
     panel = open_panel("Detect")
     assert panel.view.model.combo.currentData() == "cdv-yolo"
     with qtbot.waitSignal(panel.shown, timeout=WAIT):

@@ -20,7 +20,7 @@ log = logging.getLogger("napari_bioseg")
 
 SURE = 0.9  # that an image is of another kind than the model's: told, whatever else is known
 LIKELY = 0.5  # told where the model's own features are unlike its training, too
-PROPOSED = 0.8  # confidence from which a model for the kind is proposed
+PROPOSED = 0.5  # confidence from which a model for the kind is proposed
 
 _IDENTITIES = "kinds"  # among our metadata of an image layer: what was found, by channel
 
