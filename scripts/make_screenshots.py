@@ -41,6 +41,7 @@ def main() -> None:
         fine_tune(given.out)
         vesicles(given.out)
         drift(given.membranes, given.out)
+        kind(given.out)
         batch(given.membranes, given.out)
         dialog(given.out)
 
@@ -235,6 +236,24 @@ def drift(path: Path | None, out: Path) -> None:
     panel.view.scroll.verticalScrollBar().setValue(10**6)
     viewer.theme = "light"
     _shoot(viewer, out / "drift-light.png")
+    viewer.close()
+
+
+def kind(out: Path) -> None:
+    """The warning before a model for EM runs on a photograph."""
+    import napari
+    from skimage import data
+
+    viewer = napari.Viewer(show=True)
+    viewer.window.resize(*SIZE)
+    viewer.add_image(data.coffee(), name="cup", rgb=True)
+    _, panel = viewer.window.add_plugin_dock_widget("napari-bioseg", "Segment")
+    panel.view.model.choose("membranes-unet2d")
+    _wait(panel.view.segment_button.isEnabled)
+    viewer.reset_view()
+    panel.segment()
+    _wait(lambda: not panel.running)
+    _shoot(viewer, out / "kind-warning.png")
     viewer.close()
 
 

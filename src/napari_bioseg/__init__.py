@@ -21,6 +21,7 @@ _VERBS = {
     "compare": "napari_bioseg.workflows",
     "batch": "napari_bioseg.workflows",
     "check_drift": "napari_bioseg.workflows",
+    "identify": "napari_bioseg.workflows",
     "sync": "napari_bioseg.workflows",
 }
 
@@ -31,6 +32,7 @@ __all__ = [
     "compare",
     "detect",
     "evaluate",
+    "identify",
     "load_model",
     "open_image",
     "segment",
@@ -41,7 +43,7 @@ __all__ = [
 if TYPE_CHECKING:
     from napari_bioseg.io import open_image
     from napari_bioseg.models import load_model
-    from napari_bioseg.workflows import batch, check_drift, compare, detect, evaluate, segment, sync, train
+    from napari_bioseg.workflows import batch, check_drift, compare, detect, evaluate, identify, segment, sync, train
 
 
 def __getattr__(name: str) -> Any:

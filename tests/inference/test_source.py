@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from napari_bioseg.core.errors import RecipeError
+from napari_bioseg.core.grey import grey_values
 from napari_bioseg.core.image import Image, image_from_array
-from napari_bioseg.inference.source import Source, grey_values
+from napari_bioseg.inference.source import Source
 from napari_bioseg.inference.tiles import Axis, Span
 from napari_bioseg.models.normalise import Normalisation
 

@@ -1,4 +1,4 @@
-"""The area under the precision-recall curve."""
+"""The areas under the precision-recall curve and under the ROC curve."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_bioseg.metrics import auprc
+from napari_bioseg.metrics import auprc, auroc
 
 
 def test_by_hand() -> None:
@@ -31,3 +31,14 @@ def test_it_is_the_mean_precision_at_each_pixel_of_the_class(pairs: list[tuple[i
 def test_what_cannot_be_ranked_is_refused(truth: list[int]) -> None:
     with pytest.raises(ValueError, match="shape"):
         auprc([0.1, 0.2, 0.3], truth)
+
+
+def test_the_roc_area_is_the_share_of_pairs_in_the_right_order() -> None:
+    assert auroc([0.9, 0.8, 0.7, 0.1], [1, 0, 1, 0]) == pytest.approx(3 / 4)
+    assert auroc([0.5, 0.5, 0.5, 0.1], [1, 0, 0, 0]) == pytest.approx((0.5 + 0.5 + 1) / 3)
+
+
+@pytest.mark.parametrize("truth", [[1, 0], [0, 0, 0], [1, 1, 1]])
+def test_a_roc_needs_both(truth: list[int]) -> None:
+    with pytest.raises(ValueError, match="shape"):
+        auroc([0.1, 0.2, 0.3], truth)

@@ -74,7 +74,7 @@ def test_wrong_overrides_are_named(
 @pytest.mark.parametrize(
     ("pair", "changes", "said"),
     [
-        ({"project": "x.bioseg", "image": "x.tif"}, {}, "either image or project"),
+        ({"project": "x.bioseg", "image": "x.tif"}, {}, "either image, images or project"),
         ({}, {}, "group"),
         ({"image": "x.tif", "group": "g", "use": "auto"}, {}, "auto and prediction are for projects"),
         ({"image": "x.tif", "group": "g", "prediction": "001-x"}, {}, "auto and prediction are for projects"),

@@ -17,6 +17,7 @@ from napari_bioseg.cli.compare_command import compare
 from napari_bioseg.cli.console import console_job, show
 from napari_bioseg.cli.drift_command import drift
 from napari_bioseg.cli.flags import with_flags
+from napari_bioseg.cli.identify_command import identify
 from napari_bioseg.cli.sync_command import sync
 from napari_bioseg.cli.zoo_commands import Json, export_model, import_model, models, promote, rollback
 from napari_bioseg.core.errors import BiosegError, Cancelled
@@ -167,7 +168,7 @@ def evaluate(
     show(scores_of(rows), score_table(rows), as_json)
 
 
-for _command in (compare, batch, drift, promote, rollback, export_model, import_model, sync):
+for _command in (compare, batch, drift, identify, promote, rollback, export_model, import_model, sync):
     app.command()(_command)
 
 

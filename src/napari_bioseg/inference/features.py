@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from napari_bioseg.core.grey import grey_values
 from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
 from napari_bioseg.inference.options import PredictOptions
 from napari_bioseg.inference.plan import Plan, make_plan
-from napari_bioseg.inference.source import Source, grey_values
+from napari_bioseg.inference.source import Source
 from napari_bioseg.inference.tiles import Span, Tile, iterate_tiles
 from napari_bioseg.inference.windows import Encoder
 

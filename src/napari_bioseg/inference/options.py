@@ -9,13 +9,18 @@ from pydantic import Field
 from napari_bioseg.core.options import Options
 
 
-class NetworkOptions(Options):
-    """What of an image a network sees, and where it runs."""
+class SeenOptions(Options):
+    """What of an image a network sees, as it comes, and where it runs."""
 
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         "auto", description="Where the network runs; auto: a GPU if there is one"
     )
     channel: int = Field(0, ge=0, description="Channel to segment, counted from 0")
+
+
+class NetworkOptions(SeenOptions):
+    """What of an image a network sees, and where it runs."""
+
     resample: bool = Field(True, description="Bring the image to the pixel size that the model was trained at")
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import napari_bioseg
 from napari_bioseg.core.arrays import create_array
 from napari_bioseg.core.errors import IncompatibleImageError
+from napari_bioseg.core.grey import grey_values
 from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
 from napari_bioseg.core.prediction import Prediction
@@ -22,7 +23,7 @@ from napari_bioseg.inference.options import PredictOptions
 from napari_bioseg.inference.plan import Plan, make_plan
 from napari_bioseg.inference.resample import to_image_taps
 from napari_bioseg.inference.runner import Engines, Runner
-from napari_bioseg.inference.source import Source, grey_values
+from napari_bioseg.inference.source import Source
 from napari_bioseg.inference.tile_queue import TileQueue, run_tiles
 from napari_bioseg.inference.tiles import Span, Tile
 from napari_bioseg.models import refusal

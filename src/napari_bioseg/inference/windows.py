@@ -12,12 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from napari_bioseg.core.grey import grey_values
 from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
 from napari_bioseg.inference.engine import fused
 from napari_bioseg.inference.options import NetworkOptions
 from napari_bioseg.inference.plan import Plan, make_plan
-from napari_bioseg.inference.source import Source, grey_values
+from napari_bioseg.inference.source import Source
 from napari_bioseg.inference.tiles import Axis, Span
 from napari_bioseg.models.devices import choose_device
 

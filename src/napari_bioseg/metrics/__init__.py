@@ -4,13 +4,14 @@ from napari_bioseg.metrics.confusion import confusion_matrix
 from napari_bioseg.metrics.membranes import MembraneScores, membrane_scores, thin_borders
 from napari_bioseg.metrics.overlap import dice, iou, oracle_threshold_dice, pixel_accuracy
 from napari_bioseg.metrics.partition import PartitionScores, information_scores, rand_scores
-from napari_bioseg.metrics.ranking import auprc
+from napari_bioseg.metrics.ranking import auprc, auroc
 from napari_bioseg.metrics.topology import cldice
 
 __all__ = [
     "MembraneScores",
     "PartitionScores",
     "auprc",
+    "auroc",
     "cldice",
     "confusion_matrix",
     "dice",

@@ -1,4 +1,4 @@
-"""How well probabilities rank pixels, whatever the threshold."""
+"""How well probabilities rank pixels or images, whatever the threshold."""
 
 from __future__ import annotations
 
@@ -36,3 +36,29 @@ def auprc(probabilities: npt.ArrayLike, truth: npt.ArrayLike) -> float:
     hits = found[::-1].cumsum()
     wrong = false.sum() - np.append(0, false.cumsum())[np.searchsorted(others, values[::-1], side="left")]
     return float((found[::-1] * (hits / (hits + wrong))).sum() / hits[-1])
+
+
+def auroc(values: npt.ArrayLike, truth: npt.ArrayLike) -> float:
+    """Return the area under the ROC curve: how often one of the class has a higher value than one that is not.
+
+    Of equal values half counts (Hanley and McNeil, Radiology 143:29, 1982). Guessing gives 0.5.
+
+    Parameters
+    ----------
+    values : array-like
+        Any numbers that are higher where the class is likelier, of any shape.
+    truth : array-like
+        Mask of the class, of the same shape.
+
+    Raises
+    ------
+    ValueError
+        The shapes differ, or all are of the class, or none is.
+    """
+    v, true = np.asarray(values, np.float64), np.asarray(truth).astype(bool, copy=False)
+    if v.shape != true.shape or true.all() or not true.any():
+        raise ValueError(f"values have shape {v.shape}, truth has {true.shape} and {true.sum()} of {true.size} in it")
+    others = np.sort(v[~true])
+    below = np.searchsorted(others, v[true], side="left")
+    up_to = np.searchsorted(others, v[true], side="right")
+    return float((below + up_to).mean() / 2 / len(others))

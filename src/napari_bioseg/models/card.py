@@ -108,6 +108,7 @@ class Card(Options):
     title: str
     summary: str = Field(description="One line: what it is for")
     not_for: str = Field("", description="One line: what it is not for")
+    kind: str = Field("", description="Kind of image it is for, as image-gate calls it; empty: not known")
     task: str = "semantic"
     architecture: ArchitectureSpec
     input: InputSpec

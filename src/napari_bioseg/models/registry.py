@@ -22,7 +22,7 @@ def build_network(name: str, arguments: dict[str, Any]) -> Network:
     RecipeError
         No such architecture, or it cannot be built with these arguments.
     """
-    from napari_bioseg.models import ensemble, swin_unet, unet, yolo  # noqa: F401 - they register themselves
+    from napari_bioseg.models import ensemble, kind_cnn, swin_unet, unet, yolo  # noqa: F401 - they register themselves
 
     architecture = ARCHITECTURES.get(name)
     try:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from napari_bioseg.core.image import Image
     from napari_bioseg.models.model import Model
 
+FINDS = {"semantic": "labels", "detection": "boxes", "classification": "kinds of images"}
+"""What models of a task find."""
+
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -175,7 +178,8 @@ def _model_of(folder: Path) -> Path | None:
 def refusal(card: Card, image: Image, *, task: str = "semantic") -> str | None:
     """Return why a model cannot take an image for this task, in one line, or None when it can."""
     if card.task != task:
-        return "finds boxes, not labels" if card.task == "detection" else "finds labels, not boxes"
+        finds = FINDS.get(card.task, "something else")
+        return f"finds {finds}, not {FINDS[task]}" if task in FINDS else f"finds {finds}"
     if card.input.axes == "ZYX" and "Z" not in image.axes:
         return "needs a 3-D volume; this image has no Z axis"
     if card.input.axes == "ZYX" and image.shape[image.axis("Z")] < 2:

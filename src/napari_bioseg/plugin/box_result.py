@@ -12,6 +12,7 @@ import numpy as np
 from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
 from napari_bioseg.plugin.box_layer import BoxState, box_layer
+from napari_bioseg.plugin.first_look import with_findings
 from napari_bioseg.plugin.places import data_shape
 from napari_bioseg.plugin.session import labels_placement, target_of
 from napari_bioseg.postprocess.boxes import BoxOptions, BoxSelector
@@ -96,11 +97,10 @@ def run_detection(request: BoxRequest, job: Job, *, look: FirstLook | None = Non
     """
     from napari_bioseg.models import load_model
     from napari_bioseg.workflows.detection import detect_image
-    from napari_bioseg.workflows.drift_look import with_drift
 
     job.stage(f"Loading {request.options.model}")
     model = load_model(request.options.model)
-    drift = look(request.image, model, job) if look is not None else None
+    seen = look(request.image, model, job) if look is not None else None
     found = detect_image(request.image, model, request.options, job=job)
     state = BoxState(
         found.selector,
@@ -108,7 +108,7 @@ def run_detection(request: BoxRequest, job: Job, *, look: FirstLook | None = Non
         model.card.output.threshold,
         request.image,
         request.axes,
-        with_drift(found.provenance, drift),
+        with_findings(found.provenance, seen),
         done=found.done,
     )
     name = f"{request.name} · {model.card.name}" + ("" if found.done else " (cancelled, incomplete)")

@@ -48,6 +48,11 @@ def remedy(cause: Cause, card: Card, image: Image) -> Remedy:
     return _REMEDIES[cause.action] if can_fix(cause, card) else _CORRECT
 
 
+def for_kind(model: str) -> Remedy:
+    """Return the button that takes a model for such images."""
+    return Remedy(f"Use {model}", "Choose the model that is made for such images")
+
+
 def is_sized(image: Image, card: Card) -> bool:
     """Whether the engine can bring the image to the model's pixel size by what is known of both."""
     return pixel_distance(card.input, sizes_along(image, card.input.axes)) < math.inf

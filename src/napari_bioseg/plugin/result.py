@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
+from napari_bioseg.plugin.first_look import with_findings
 from napari_bioseg.postprocess.options import DecodeOptions
 from napari_bioseg.workflows.options import SegmentOptions
 
@@ -93,14 +94,13 @@ def run(request: Request, job: Job, *, look: FirstLook | None = None) -> Result:
         As `napari_bioseg.segment`.
     """
     from napari_bioseg.models import load_model
-    from napari_bioseg.workflows.drift_look import with_drift
     from napari_bioseg.workflows.segmentation import decode, predict_image
 
     job.stage(f"Loading {request.options.model}")
     model = load_model(request.options.model)
-    drift = look(request.image, model, job) if look is not None else None
+    found = look(request.image, model, job) if look is not None else None
     prediction = predict_image(request.image, model, request.options, job=job)
-    prediction = replace(prediction, provenance=with_drift(prediction.provenance, drift))
+    prediction = replace(prediction, provenance=with_findings(prediction.provenance, found))
     segmentation = decode(prediction, request.options, model, job=job if prediction.done else None)
     return Result(request, segmentation, model, shown(segmentation.labels), tuple(job.notes))
 

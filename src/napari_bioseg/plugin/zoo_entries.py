@@ -9,7 +9,7 @@ from psygnal import Signal
 
 from napari_bioseg.core.errors import BrokenModelError
 from napari_bioseg.models.card import Card, read_card
-from napari_bioseg.models.zoo import find_model, list_families, list_models
+from napari_bioseg.models.zoo import FINDS, find_model, list_families, list_models
 from napari_bioseg.workflows.promotion import VersionInfo, versions
 
 
@@ -51,8 +51,8 @@ class Entry:
         if self.card is None:
             return self.name, "?", "damaged"
         count = f" of {len(self.versions)}" if self.versions else ""
-        kind = "boxes" if self.card.task == "detection" else "labels"
-        return self.name, f"{self.card.version}{count}", f"{kind}, {self.card.input.axes}"
+        finds = FINDS.get(self.card.task, self.card.task)
+        return self.name, f"{self.card.version}{count}", f"{finds}, {self.card.input.axes}"
 
     @property
     def version_rows(self) -> list[tuple[str, str, str, str]]:

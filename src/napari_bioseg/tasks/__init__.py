@@ -1,10 +1,10 @@
-"""Tasks: semantic segmentation, detection, and what fits each of them."""
+"""Tasks: semantic segmentation, detection, classification of images, and what fits each of them."""
 
 from collections.abc import Iterable
 
 from napari_bioseg.core.errors import RecipeError
 from napari_bioseg.metrics.paired import FALLING
-from napari_bioseg.tasks import boundary, detection, semantic  # noqa: F401 - boundary registers itself
+from napari_bioseg.tasks import boundary, classification, detection, semantic  # noqa: F401 - boundary registers itself
 from napari_bioseg.tasks.base import TASKS, Decision, Task
 from napari_bioseg.tasks.cores import mark_cores
 from napari_bioseg.tasks.losses import LOSSES, weighing, weighted_loss
@@ -26,11 +26,17 @@ __all__ = [
 ]
 
 _METRICS: dict[str, tuple[str, ...]] = {
+    "classification": tuple(classification.SCORES),
     "detection": tuple(detection.SCORES),
     "semantic": (*semantic.SCORES, *semantic.RANKED),
 }
-_DEFAULTS = {"detection": ("map50", "map", "f1", "count_error"), "semantic": ("dice", "iou", "pixel_accuracy")}
+_DEFAULTS = {
+    "classification": ("auroc", "accuracy", "calibration_error"),
+    "detection": ("map50", "map", "f1", "count_error"),
+    "semantic": ("dice", "iou", "pixel_accuracy"),
+}
 _LOSSES = {
+    "classification": ("bce", "focal"),
     "detection": ("centres", "boxes"),
     "semantic": ("bce", "focal", "dice", "tversky", "dice_ce", "cldice", "boundary"),
 }
@@ -54,12 +60,15 @@ def check_metrics(task: str, names: Iterable[str], *, chosen_by: bool = False, c
         No such metric.
     """
     left_out = (FALLING if chosen_by else ()) + (semantic.RANKED if compared else ())
-    known = [name for name in _METRICS.get(task, ()) if name not in left_out]
+    several = tuple(classification.SEVERAL) if chosen_by and task == "classification" else ()
+    known = [name for name in _METRICS.get(task, ()) if name not in (*left_out, *several)]
     wrong = [name for name in names if known and name not in known]
     if wrong:
         problem = f"does not exist for {task} models"
         if wrong[0] in left_out:
             problem = f"cannot {'choose: less of it is better' if chosen_by else 'compare: it needs more than labels'}"
+        elif wrong[0] in several:
+            problem = "cannot choose: it needs several images"
         raise RecipeError(f"metric {wrong[0]!r}", problem, f"Choose one of: {', '.join(known)}")
 
 

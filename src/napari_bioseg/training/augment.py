@@ -164,6 +164,8 @@ def change_tone(image: Tensor, options: Augmentation, generator: torch.Generator
         image = image.sign() * image.abs() ** power
     contrast = (1 + options.contrast) ** _uniform(generator, -1, 1)
     image = image * contrast + _uniform(generator, -options.brightness, options.brightness)
+    if options.invert and _uniform(generator, 0, 1) < options.invert:
+        image = 1 - image
     if options.haze and _integer(generator, 2):
         image = image + _haze(image.shape[1:], _uniform(generator, 0, options.haze), generator)
     if options.poisson and _integer(generator, 2):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -23,7 +25,7 @@ def draw_batch(recipe: Recipe, samples: list[Sample], step: int) -> tuple[Tensor
     for i in range(recipe.batch):
         generator = torch.Generator().manual_seed((recipe.seed * 1_000_003 + step) * 1009 + i)
         choice = torch.rand(4, generator=generator).tolist()
-        sample = _pick(_pool(recipe, samples, choice[0], choice[3]), choice[1], recipe.draw)
+        sample = _pick(recipe, _pool(recipe, samples, choice[0], choice[3]), choice[1])
         foreground = choice[2] < recipe.foreground_share
         wanted = (sample, recipe.patch, recipe.augmentation, foreground, generator)
         if isinstance(sample.target, Boxes):
@@ -46,7 +48,21 @@ def _pool(recipe: Recipe, samples: list[Sample], made_or_real: float, old_or_new
     return made if made and (not real or made_or_real < recipe.simulated_share) else real
 
 
-def _pick(pool: list[Sample], share: float, draw: str) -> Sample:
+def _pick(recipe: Recipe, pool: list[Sample], share: float) -> Sample:
     """Return the sample at `share` (0 to 1) of the way through the pool."""
-    weights = [len(s.image) if draw == "planes" else 1 for s in pool]
+    if recipe.draw == "kinds":
+        weights = _even(pool, len(recipe.classes))
+    else:
+        weights = [len(s.image) if recipe.draw == "planes" else 1 for s in pool]
     return pool[int(np.searchsorted(np.cumsum(weights), share * sum(weights), side="right"))]
+
+
+def _even(pool: list[Sample], last: int) -> list[float]:
+    """Return weights that make kinds equal, in each kind its groups, and in each of these its samples.
+
+    The `last` kind, which is what is none of the others, is as frequent as all of them: it is the most various.
+    """
+    keys = [(int(s.labels.flat[0]), s.group) for s in pool]
+    samples, groups = Counter(keys), Counter(kind for kind, _ in set(keys))
+    share = {last: max(1, len(groups.keys() - {last}))}
+    return [share.get(kind, 1) / (groups[kind] * samples[kind, group]) for kind, group in keys]

@@ -10,6 +10,7 @@ from napari_bioseg.models.network import Network
 from napari_bioseg.models.pixel_size import model_pixels
 from napari_bioseg.tasks import TASKS, check_losses, check_metrics, weighted_loss
 from napari_bioseg.tasks.detection import SIDES
+from napari_bioseg.training.kinds import kind_of, open_kind
 from napari_bioseg.training.loop import first_network
 from napari_bioseg.training.members import parts
 from napari_bioseg.training.open_pairs import open_box_pair, open_one, open_pair, truth_name
@@ -37,17 +38,25 @@ def check_recipe(recipe: Recipe) -> None:
     old = old_model(recipe)
     for network in parts(recipe):
         check_network(network, first_network(network, old))
+    for spec in recipe.simulated if recipe.task == "classification" else ():
+        kind_of(recipe, spec)
     for pair in recipe.pairs:
-        if isinstance(pair, FrozenPair):
-            open_frozen_boxes(pair) if recipe.task == "detection" else open_frozen(recipe, pair)
-        elif pair.project:
-            check_project(recipe, pair)
-        elif recipe.task == "detection":
-            check_boxes(recipe, pair)
-        elif pair.use == "replay":
-            open_one(recipe, pair)
-        else:
-            pair_target(recipe, pair, open_pair(recipe, pair)[1])
+        _check_pair(recipe, pair)
+
+
+def _check_pair(recipe: Recipe, pair: Pair) -> None:
+    if isinstance(pair, FrozenPair):
+        open_frozen_boxes(pair) if recipe.task == "detection" else open_frozen(recipe, pair)
+    elif recipe.task == "classification":
+        open_kind(recipe, pair)
+    elif pair.project:
+        check_project(recipe, pair)
+    elif recipe.task == "detection":
+        check_boxes(recipe, pair)
+    elif pair.use == "replay":
+        open_one(recipe, pair)
+    else:
+        pair_target(recipe, pair, open_pair(recipe, pair)[1])
 
 
 def check_boxes(recipe: Recipe, pair: Pair) -> None:

@@ -18,6 +18,7 @@ from napari_bioseg.models.card import InputSpec
 from napari_bioseg.models.normalise import apply_normalisation
 from napari_bioseg.models.pixel_size import model_pixels
 from napari_bioseg.tasks import IGNORED, map_labels, mark_cores
+from napari_bioseg.training.kinds import kind_planes, kind_target
 from napari_bioseg.training.open_pairs import open_box_pair, open_one, open_pair, truth_name
 from napari_bioseg.training.recipe import Pair, Recipe, Simulated
 from napari_bioseg.training.sample import Sample
@@ -59,6 +60,10 @@ def pair_target(recipe: Recipe, pair: Pair, label: Image) -> npt.NDArray[np.int1
 def _load_pair(recipe: Recipe, pair: Pair) -> Sample:
     if recipe.task == "detection":
         return _load_box_pair(recipe, pair)
+    if recipe.task == "classification":
+        grey = kind_planes(recipe, pair)
+        target = kind_target(recipe, pair, grey.shape)
+        return prepare(grey, target, {}, recipe.input, group=pair.group, use=pair.use)
     if isinstance(pair, FrozenPair):
         return _load_frozen_pair(recipe, pair)
     if pair.use == "replay":
@@ -169,10 +174,12 @@ def simulate_samples(recipe: Recipe, spec: Simulated) -> list[Sample]:
     """
     samples = []
     for grey, truth in simulate_pairs(spec):
-        if isinstance(truth, Boxes) != (recipe.task == "detection"):
+        if recipe.task != "classification" and isinstance(truth, Boxes) != (recipe.task == "detection"):
             problem = f"does not make what {recipe.task} models learn from"
             raise RecipeError(f"generator {spec.generator!r}", problem, "Choose another, or change the task")
         target = np.full(grey.shape, IGNORED, np.int16) if spec.use == "replay" else truth
+        if recipe.task == "classification":
+            target = kind_target(recipe, spec, grey.shape)
         # Made at the model's own pixel size, so nothing is resampled.
         samples.append(prepare(grey, target, {}, recipe.input, group=spec.group, use=spec.use))
     return samples
@@ -197,4 +204,5 @@ def simulate_pairs(spec: Simulated) -> Iterator[tuple[npt.NDArray[Any], npt.NDAr
         except (TypeError, ValueError) as error:
             problem = f"cannot run ({error})"
             raise RecipeError(f"generator {spec.generator!r}", problem, "Check its arguments") from error
-        yield image, truth if isinstance(truth, Boxes) else (truth > 0).astype(np.int16)
+        planes = image.reshape(-1, *image.shape[-2:])
+        yield planes, truth if isinstance(truth, Boxes) else (truth > 0).astype(np.int16).reshape(planes.shape)

@@ -65,8 +65,10 @@ class Recipe(Options):
         description="Patch size along the model's axes, pixels; auto: picked from memory"
     )
     batch: int = Field(4, ge=1, description="Patches at once; auto: picked from memory")
-    draw: Literal["images", "planes"] = Field(
-        "images", description="Patches are shared out equally among images, or by their number of planes"
+    draw: Literal["images", "planes", "kinds"] = Field(
+        "images",
+        description="Patches are shared out equally among images, by their number of planes, or, for classification, "
+        "equally among kinds but half of all to the last, and in each of them among groups",
     )
     foreground_share: float = Field(0.5, ge=0, le=1, description="Share of patches centred on foreground")
     foreground_draw: Literal["pixels", "classes"] = Field(

@@ -11,9 +11,14 @@ from napari_bioseg.models.card import ArchitectureSpec, SampleCheck
 
 
 class Pair(Options):
-    """One image with its labels, or in a recipe for detection with its boxes; or a project of corrections."""
+    """One image with its labels, or for detection with its boxes; a project of corrections; or images of a kind."""
 
     image: str = Field("", description="File, relative to root")
+    images: tuple[str, ...] = Field(
+        (),
+        description="Instead of image, where the kind is all that is learnt: files, relative to root; * is any letters",
+    )
+    kind: str | None = Field(None, description="In a recipe for classification: name of the class that they are of")
     project: str | None = Field(
         None, description="Instead of image and label, folder of a project, relative to root: what is verified counts"
     )
@@ -42,9 +47,11 @@ class Pair(Options):
 
     @model_validator(mode="after")
     def _one_kind(self) -> Pair:
-        if bool(self.image) == bool(self.project):
-            raise ValueError("give either image or project")
-        given = {"label": self.label, "boxes": self.boxes, "axes": self.axes, "planes": self.planes}
+        if sum(map(bool, (self.image, self.images, self.project))) != 1:
+            raise ValueError("give either image, images or project")
+        if self.images and not self.kind:
+            raise ValueError("images need the kind that all of them are of")
+        given = {"label": self.label, "boxes": self.boxes, "kind": self.kind, "axes": self.axes, "planes": self.planes}
         if self.project and any(v is not None for v in given.values()):
             raise ValueError(f"a project has its own {', '.join(given)}: leave them out")
         if self.project and self.use in {"val", "replay"}:
@@ -56,7 +63,7 @@ class Pair(Options):
     @property
     def name(self) -> str:
         """The image, or the project, as the recipe names it."""
-        return self.project or self.image
+        return self.project or self.image or ", ".join(self.images)
 
 
 class Simulated(Options):
@@ -66,6 +73,7 @@ class Simulated(Options):
     count: int = Field(ge=1, description="How many volumes")
     arguments: dict[str, Any] = Field(default_factory=dict)
     seed: int = 0
+    kind: str | None = Field(None, description="In a recipe for classification: name of the class that they are of")
     use: Literal["train", "val", "test", "replay"] = "train"
     group: str = "simulated"
 
@@ -82,6 +90,7 @@ class Augmentation(Options):
     gamma: float = Field(0.3, ge=0, le=10, description="Largest relative change of gamma")
     blur: float = Field(1.0, ge=0, le=100, description="Largest Gaussian blur in the plane, pixels")
     noise: float = Field(0.08, ge=0, le=10, description="Largest Gaussian noise, in normalised grey values")
+    invert: float = Field(0.0, ge=0, le=1, description="Share of the patches in which light and dark are exchanged")
     haze: float = Field(
         0.0, ge=0, le=10, description="Largest smooth light added across the plane, in normalised grey values"
     )
@@ -115,5 +124,6 @@ class CardText(Options):
     licence: str
     data: str
     split: str
+    kind: str = ""
     background: str = "background"
     sample: SampleCheck | None = Field(None, description="What the tests of a shipped model hold it to")

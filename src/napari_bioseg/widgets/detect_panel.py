@@ -23,6 +23,7 @@ from napari_bioseg.widgets.boxes_control import BoxesControl
 from napari_bioseg.widgets.connections import Connections
 from napari_bioseg.widgets.detect_view import DetectView
 from napari_bioseg.widgets.drift_watch import DriftWatch
+from napari_bioseg.widgets.kind_watch import KindWatch
 from napari_bioseg.widgets.model_panel import ModelPanel
 from napari_bioseg.widgets.shortcuts import bind
 from napari_bioseg.widgets.strokes import after_stroke
@@ -55,6 +56,7 @@ class DetectPanel(ModelPanel):
         self.boxes = BoxesControl(napari_viewer, self.view.boxes)
         self.correct = BoxCorrectControl(napari_viewer, self.view, self)
         self.drift = DriftWatch(napari_viewer, self)
+        self.kind = KindWatch(napari_viewer, self)
         self._connect()
         self.restore()
         self._image_changed()

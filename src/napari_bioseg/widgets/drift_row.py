@@ -40,7 +40,7 @@ class DriftRow(QFrame):
         color = get_theme(theme).warning.as_hex()
         self.setStyleSheet(f"#drift {{ border: 1px solid {color}; border-left: 5px solid {color}; }}")
 
-    def warn(self, words: str, every: str, remedy: Remedy) -> None:
+    def warn(self, words: str, every: str, remedy: Remedy | None) -> None:
         """Show a warning.
 
         Parameters
@@ -49,12 +49,14 @@ class DriftRow(QFrame):
             The most telling cause.
         every : str
             All of them, for the tooltip.
-        remedy : Remedy
-            Of the most telling one.
+        remedy : Remedy or None
+            Of the most telling one; none: nothing can be done.
         """
         self.words.setText(f"⚠ {sentence(words)}")
         self.words.setToolTip(every)
         self.words.setAccessibleName(f"Warning: {words}")
-        self.fix_button.setText(remedy.words)
-        self.fix_button.setToolTip(remedy.tip)
+        self.fix_button.setVisible(remedy is not None)
+        if remedy is not None:
+            self.fix_button.setText(remedy.words)
+            self.fix_button.setToolTip(remedy.tip)
         self.setVisible(True)

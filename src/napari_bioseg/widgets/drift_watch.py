@@ -7,9 +7,10 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_bioseg.plugin.drift_entries import remedy
-from napari_bioseg.plugin.first_look import Checked, FirstLook, first_look, remember_look
+from napari_bioseg.plugin.drift_entries import Remedy, for_kind, remedy, sentence
+from napari_bioseg.plugin.first_look import Checked, Findings, FirstLook, first_look, remember_look
 from napari_bioseg.plugin.images import image_of_layer
+from napari_bioseg.plugin.kind_look import misfit
 from napari_bioseg.widgets.connections import Connections
 from napari_bioseg.widgets.drift_remedies import apply_remedy, open_panel
 from napari_bioseg.workflows.drift_look import drift_options
@@ -25,13 +26,15 @@ class DriftWatch(QObject):
         Its view has the row as ``drift``.
     """
 
-    warned = Signal(object)  # Checked, once the warning is on screen
+    warned = Signal(str)  # the words, once they are on screen
     _found = Signal(object, object)
 
     def __init__(self, viewer: Any, panel: Any) -> None:
         super().__init__(panel)
         self._viewer, self._panel, self._row = viewer, panel, panel.view.drift
-        self.checked: Checked | None = None  # what the row shows
+        self._look: FirstLook | None = None  # that the row tells of
+        self.checked: Checked | None = None  # how far its image is from the training
+        self._better: str | None = None  # a model for the image's kind
         self._found.connect(self._arrived)
         self._row.fix_button.clicked.connect(self.fix)
         self._row.details_button.clicked.connect(self.show_details)
@@ -51,22 +54,24 @@ class DriftWatch(QObject):
         request : Request or BoxRequest
         """
         if not request.options.drift:
-            self._show(None)
+            self._hide()
             return None
         layer, card = self._panel.chosen()
         options = drift_options(request.options, preview=getattr(request, "preview", False))
 
-        def tell(checked: Checked) -> None:
+        def tell(found: Findings) -> None:
             with suppress(RuntimeError):  # the panel is gone
-                self._found.emit(look, checked)
+                self._found.emit(look, found)
 
         look = first_look(layer, card, request.image, options, tell)
-        self._show(None if look.known is None else Checked(layer, card, look.known))
+        self._show(look, look.known or Findings())
         return look
 
     def fix(self) -> None:
-        """Do something about the most telling cause."""
-        if self.checked is not None:
+        """Take the model for such images, or do something about the most telling cause."""
+        if self._better is not None:
+            self._panel.view.model.choose(self._better)
+        elif self.checked is not None:
             apply_remedy(self._viewer, self._panel, self.checked, self.checked.drift.causes[0])
 
     def show_details(self) -> None:
@@ -76,27 +81,42 @@ class DriftWatch(QObject):
         if panel is not None:
             panel.show_checked(checked)
 
-    def _arrived(self, look: FirstLook, checked: Checked) -> None:
-        remember_look(look, checked.drift)
-        if self._chosen(checked):
-            self._show(checked)
+    def _arrived(self, look: FirstLook, found: Findings) -> None:
+        remember_look(look, found)
+        if self._chosen(look):
+            self._show(look, found)
 
-    def _show(self, checked: Checked | None) -> None:
-        self.checked = checked = checked if checked is not None and checked.drift.warned else None
-        if checked is None:
-            self._row.setVisible(False)
+    def _show(self, look: FirstLook, found: Findings) -> None:
+        """Warn of another kind of image first: what makes it unlike the training follows from that."""
+        drift, card, words = found.drift, look.card, misfit(found.identity, look.card, found.drift)
+        causes = drift.causes if drift is not None else ()
+        if not (words or causes):
+            self._hide()
             return
-        cause, every = checked.drift.causes[0], "\n".join(f"• {c.words}" for c in checked.drift.causes)
-        button = remedy(cause, checked.card, image_of_layer(checked.layer))
-        self._row.warn(cause.words, f"Unlike what {checked.card.name} was trained on:\n{every}", button)
-        self.warned.emit(checked)
+        self._look = look
+        self._row.setVisible(True)
+        self.checked = Checked(look.layer, card, drift) if drift is not None else None
+        self._better = self._panel.view.model.made_for(found.identity.kind) if words and found.identity else None
+        button: Remedy | None
+        if words:
+            button = for_kind(self._better) if self._better else None
+        else:
+            button = remedy(causes[0], card, image_of_layer(look.layer))
+        every = "\n".join(f"• {sentence(w)}" for w in (*([words] if words else []), *(c.words for c in causes)))
+        self._row.warn(words or causes[0].words, f"Unlike what {card.name} was trained on:\n{every}", button)
+        self._row.details_button.setVisible(self.checked is not None)
+        self.warned.emit(words or causes[0].words)
+
+    def _hide(self) -> None:
+        self._look = self.checked = self._better = None
+        self._row.setVisible(False)
 
     def _choice_changed(self) -> None:
-        if self.checked is not None and not self._chosen(self.checked):
-            self._show(None)
+        if self._look is not None and not self._chosen(self._look):
+            self._hide()
 
-    def _chosen(self, checked: Checked) -> bool:
-        return checked.is_of(self._panel.view.image.layer, self._panel.view.model.card())
+    def _chosen(self, look: FirstLook) -> bool:
+        return look.is_of(self._panel.view.image.layer, self._panel.view.model.card())
 
     def _show_theme(self, _event: Any) -> None:
         self._row.show_theme(self._viewer.theme)

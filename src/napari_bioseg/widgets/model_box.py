@@ -31,6 +31,8 @@ class ModelBox(QWidget):
         self._image: Image | None = None
         self._resample = True
         self._preferred: str | None = None
+        self._by_hand = False  # whether that is what the user chose just now
+        self._kind = ""
         self.combo = QComboBox()
         self.combo.setAccessibleName("Model")
         self.combo.setToolTip("Model to use; greyed ones cannot take this image")
@@ -60,9 +62,25 @@ class ModelBox(QWidget):
         self._preferred = name
         self._choose()
 
+    def choose(self, name: str) -> None:
+        """Choose the model of this name as if by the user's hand."""
+        self._by_hand = True
+        self.prefer(name)
+
+    def made_for(self, kind: str) -> str | None:
+        """Return the model that is made for a kind of image, takes this one, and is nearest to it; None if none is."""
+        fitting = [card for card in self._usable() if card.kind == kind]
+        return min(fitting, key=self._strangeness).name if fitting else None
+
+    def set_kind(self, kind: str) -> None:
+        """Propose a model that is made for this kind of image, unless the user chose one by hand; empty: not known."""
+        if kind != self._kind:
+            self._kind = kind
+            self._choose()
+
     def set_models(self, cards: tuple[Card, ...]) -> None:
-        """Show the models of the zoo."""
-        self._cards = cards
+        """Show the models of the zoo, but for those that only tell kinds of images."""
+        self._cards = tuple(card for card in cards if card.task != "classification")
         self._none = "No model is in the zoo."
         self._refill()
 
@@ -96,21 +114,27 @@ class ModelBox(QWidget):
         blocker.unblock()
         self._chosen()
 
+    def _usable(self) -> list[Card]:
+        return [card for card in self._cards if self._refusal(card) is None]
+
     def _choose(self) -> None:
-        usable = {c.name: c for c in self._cards if self._refusal(c) is None}
+        usable = {c.name: c for c in self._usable()}
         nearest = min(usable, key=lambda name: self._strangeness(usable[name]), default=None)
         name = self._preferred if self._preferred in usable else nearest
+        if self._kind and not self._by_hand and name and usable[name].kind not in {"", self._kind}:
+            name = self.made_for(self._kind) or name
         self.combo.setCurrentIndex(self.combo.findData(name) if name else min(0, len(self._cards) - 1))
 
-    def _strangeness(self, card: Card) -> tuple[float, int]:
-        """Return what is least for the model to propose: how far its pixels are from the image's, then its classes."""
+    def _strangeness(self, card: Card) -> tuple[bool, float, int]:
+        """Return what is least for the model to propose: another kind, how far its pixels are, then its classes."""
         image = self._image
         sizes = {} if image is None else dict(zip(image.spatial_axes, image.pixel_size(), strict=True))
-        return pixel_distance(card.input, sizes), len(card.classes)
+        other = bool(self._kind) and card.kind != self._kind
+        return other, pixel_distance(card.input, sizes), len(card.classes)
 
     def _picked(self) -> None:
         # By the user's hand: this choice outlives an image that the model cannot take.
-        self._preferred = self.combo.currentData()
+        self._preferred, self._by_hand = self.combo.currentData(), True
 
     def _chosen(self) -> None:
         self._describe()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import napari
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
 
 from napari_bioseg.core.errors import BiosegError, IncompatibleImageError, RecipeError, UnwritableFileError
@@ -39,6 +40,8 @@ class ModelPanel(JobPanel):
     view : ModelView
         With its ``forms``.
     """
+
+    warmed = Signal()  # the engine is loaded
 
     options: ClassVar[type[Options]]
     remembered_as: ClassVar[str]  # field of `Settings`
@@ -181,3 +184,4 @@ class ModelPanel(JobPanel):
 
     def _warmed(self) -> None:
         self.warm = True
+        self.warmed.emit()

@@ -16,6 +16,7 @@ from napari_bioseg.plugin.session import is_edited, make_request, result_of, sho
 from napari_bioseg.plugin.settings import load_settings
 from napari_bioseg.widgets.connections import Connections
 from napari_bioseg.widgets.drift_watch import DriftWatch
+from napari_bioseg.widgets.kind_watch import KindWatch
 from napari_bioseg.widgets.model_panel import ModelPanel
 from napari_bioseg.widgets.segment_view import SegmentView
 from napari_bioseg.widgets.shortcuts import bind
@@ -52,6 +53,7 @@ class SegmentPanel(ModelPanel):
         super().__init__(napari_viewer, SegmentView(napari_viewer), parent)
         self.tuner = Tuner(napari_viewer, self)
         self.drift = DriftWatch(napari_viewer, self)
+        self.kind = KindWatch(napari_viewer, self)
         self._connect()
         self.restore()
         self.resample_changed()

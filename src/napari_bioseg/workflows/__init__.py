@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from napari_bioseg.workflows.detection import detect
     from napari_bioseg.workflows.drift_check import check_drift
     from napari_bioseg.workflows.evaluation import evaluate
+    from napari_bioseg.workflows.identification import identify
     from napari_bioseg.workflows.run_comparison import compare_run
     from napari_bioseg.workflows.segmentation import segment
     from napari_bioseg.workflows.synchronising import sync
@@ -26,6 +27,7 @@ _HOME = {
     "compare_run": "run_comparison",
     "detect": "detection",
     "evaluate": "evaluation",
+    "identify": "identification",
     "segment": "segmentation",
     "sync": "synchronising",
     "train": "training",
@@ -39,6 +41,7 @@ __all__ = [
     "compare_run",
     "detect",
     "evaluate",
+    "identify",
     "segment",
     "sync",
     "train",

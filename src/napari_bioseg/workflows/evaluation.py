@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 from napari_bioseg import metrics
 from napari_bioseg.core.errors import Cancelled, IncompatibleImageError, RecipeError
+from napari_bioseg.core.grey import grey_values
 from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
 from napari_bioseg.core.prediction import ClassInfo
 from napari_bioseg.inference import PredictOptions, predict
-from napari_bioseg.inference.source import grey_values
 from napari_bioseg.io import open_image
 from napari_bioseg.io.coco import is_coco, read_coco_labels
 from napari_bioseg.models import load_model, refusal

@@ -142,6 +142,7 @@ def _words(card: Card, projects: Sequence[Path]) -> dict[str, str]:
         "title": card.title,
         "summary": card.summary,
         "not_for": card.not_for,
+        "kind": card.kind,
         "licence": card.licence,
         "data": f"{card.name}, fine-tuned on what was verified in {images}",
         "split": f"{card.split}; blocks of verified planes of {images} held out",

@@ -16,9 +16,9 @@ import numpy.typing as npt
 from napari_bioseg.core.axes import SPATIAL, spatial
 from napari_bioseg.core.errors import IncompatibleImageError
 from napari_bioseg.core.files import whole_or_nothing, writing
+from napari_bioseg.core.grey import grey_values
 from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
-from napari_bioseg.inference.source import grey_values
 from napari_bioseg.io.writing import source_chunks
 from napari_bioseg.postprocess.blocks import Grid, View
 from napari_bioseg.postprocess.measure import Measures, Measuring

@@ -5,9 +5,16 @@ from __future__ import annotations
 from pydantic import Field
 
 from napari_bioseg.core.options import Options
-from napari_bioseg.inference.options import NetworkOptions, PredictOptions
+from napari_bioseg.inference.options import NetworkOptions, PredictOptions, SeenOptions
 from napari_bioseg.postprocess.boxes import BoxOptions
 from napari_bioseg.postprocess.options import DecodeOptions
+
+
+class IdentifyOptions(SeenOptions):
+    """Options of `identify`."""
+
+    model: str = Field("image-gate", description="Model in the zoo, or its folder")
+    region: str | None = Field(None, description="Part of the image, e.g. Z=3 or Y=0:512,X=0:512; none: all of it")
 
 
 class LookOptions(Options):

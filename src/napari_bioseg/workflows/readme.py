@@ -16,9 +16,6 @@ _RUN = "`recipe.yaml` of its run"
 
 def readme(card: Card) -> str:
     """Return the README of a model folder, all from its card."""
-    boxes = card.task == "detection"
-    classes = ", ".join(f"{c.value} {c.name}" for c in card.classes)
-    found = f"Boxes around: {card.classes[0].name}" if boxes else f"Labels: 0 {card.background}, {classes}"
     size = ", ".join(f"{axis} {value:g} µm" for axis, value in card.input.pixel_size.items())
     size = f"{size} (other sizes are resampled)" if size else "any, taken as it is"
     return f"""# {card.name}
@@ -27,7 +24,7 @@ def readme(card: Card) -> str:
 
 - For: {card.summary}
 - Not for: {card.not_for or "-"}
-- {found}; {_limits(card)}
+- {_found(card)}
 - Axes {card.input.axes}, pixel size {size}
 - Normalisation by {card.input.normalisation.method}, taken from each {card.input.normalisation.scope}
 - Data: {card.data}
@@ -40,6 +37,15 @@ Score it again: {_score_again(card)}
 
 Make it again: {_again(card)}
 {_pictures(card)}"""
+
+
+def _found(card: Card) -> str:
+    if card.task == "classification":
+        return f"Kinds of images: {', '.join(c.name for c in card.classes)}; calibrated by a temperature"
+    classes = ", ".join(f"{c.value} {c.name}" for c in card.classes)
+    boxes = card.task == "detection"
+    found = f"Boxes around: {card.classes[0].name}" if boxes else f"Labels: 0 {card.background}, {classes}"
+    return f"{found}; {_limits(card)}"
 
 
 def _origin(card: Card) -> str:

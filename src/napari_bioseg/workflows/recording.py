@@ -12,6 +12,7 @@ from napari_bioseg.core.job import Job
 from napari_bioseg.corrections.project import ENDING
 from napari_bioseg.runs import Run, at_work
 from napari_bioseg.runs.info import one_line
+from napari_bioseg.training.kinds import files_of
 from napari_bioseg.training.open_pairs import data_root
 from napari_bioseg.training.recipe import Recipe
 
@@ -58,7 +59,7 @@ def recorded(recipe: Recipe, folder: Path, job: Job) -> Iterator[Run]:
 
 def _write_data(recipe: Recipe, folder: Path, job: Job) -> None:
     """Write the sha256 of each file that a recipe names; what is verified in projects is in ``training_set.json``."""
-    names = dict.fromkeys(str(n) for p in recipe.pairs for n in (p.image, p.label, p.boxes) if n)
+    names = dict.fromkeys(str(n) for p in recipe.pairs for n in (*files_of(recipe, p), p.label, p.boxes) if n)
     if not names or (folder / DATA).is_file():
         return
     job.stage("Taking checksums of the data", len(names))

@@ -18,6 +18,7 @@ from napari_bioseg.models.zoo import load_model, pinned
 from napari_bioseg.runs import Run
 from napari_bioseg.tasks import TASKS, Decision
 from napari_bioseg.training.check import check_recipe
+from napari_bioseg.training.kinds import with_files
 from napari_bioseg.training.members import fit_members
 from napari_bioseg.training.recipe import Recipe
 from napari_bioseg.training.training_set import freeze, frozen, read_manifest
@@ -25,6 +26,7 @@ from napari_bioseg.workflows.box_evaluation import best_confidence
 from napari_bioseg.workflows.card_scores import Tested, score_tests, scores_of
 from napari_bioseg.workflows.confusion_file import write_confusion
 from napari_bioseg.workflows.evaluation import probabilities
+from napari_bioseg.workflows.kind_scores import cooled, fit_temperature, judge, kind_scores
 from napari_bioseg.workflows.options import EvaluateOptions
 from napari_bioseg.workflows.profiling import profile_training
 from napari_bioseg.workflows.readme import readme
@@ -66,7 +68,7 @@ def train(recipe: Recipe, folder: Path, *, job: Job | None = None) -> Path:
         # A run that is resumed must not go on from, nor be held to, what was promoted meanwhile.
         recipe = recipe.model_copy(update={"continue_from": pinned(recipe.continue_from)})
     make_card(recipe)
-    asked, recipe = recipe, frozen(recipe, folder)
+    asked, recipe = recipe, frozen(with_files(recipe), folder)
     check_recipe(recipe)
     with recorded(asked, folder, job) as run:
         return _train(asked, _with_notes(freeze(recipe, folder), folder, job), run, job)
@@ -84,6 +86,8 @@ def _train(asked: Recipe, recipe: Recipe, run: Run, job: Job) -> Path:
     if recipe.ensemble == "none":
         trained = [fit_members(recipe, folder / "final" if recipe.folds else folder, run, job)]
     architecture, network = join(trained, recipe.output.activation)
+    if recipe.task == "classification":
+        return _write_kinds(asked, recipe, network, run, job)
     recipe = _with_best_threshold(recipe, network, job)
     tested = _test(recipe, Model(make_card(recipe), network), job)
     _log(run, [*rows, *tested], [*([None] * len(rows)), *_before(recipe, tested, job)])
@@ -93,6 +97,20 @@ def _train(asked: Recipe, recipe: Recipe, run: Run, job: Job) -> Path:
     card = card.model_copy(update={"profile": profile_training(recipe, Model(card, network), job)})
     write_model(folder / recipe.name, card, network, readme(card))
     return folder / recipe.name
+
+
+def _write_kinds(asked: Recipe, recipe: Recipe, network: Network, run: Run, job: Job) -> Path:
+    """Calibrate a model of kinds of images on the val images, score it on the test images, and write it."""
+    card = make_card(recipe.model_copy(update={"pairs": asked.pairs}))
+    val = judge(recipe, Model(card, network), "val", job)
+    if val:
+        temperature = fit_temperature(val)
+        run.log(temperature=temperature)
+        network = cooled(network, temperature)
+    tested = judge(recipe, Model(card, network), "test", job)
+    card = card.model_copy(update={"scores": kind_scores(recipe, tested) if tested else ()})
+    write_model(run.folder / recipe.name, card, network, readme(card))
+    return run.folder / recipe.name
 
 
 def _with_notes(recipe: Recipe, folder: Path, job: Job) -> Recipe:
