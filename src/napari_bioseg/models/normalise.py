@@ -15,7 +15,7 @@ from pydantic import Field
 from napari_bioseg.core.options import Options
 
 CLIP = 10.0
-"""Largest normalised value."""
+"""Largest normalised value, unless a card says otherwise."""
 
 
 class Normalisation(Options):
@@ -25,6 +25,9 @@ class Normalisation(Options):
     scope: Literal["plane", "volume"] = Field("plane", description="What the figures are taken from")
     low: float = Field(1.0, description="Percentile, or grey value if fixed, that becomes 0")
     high: float = Field(99.0, description="Percentile, or grey value if fixed, that becomes 1")
+    clip: tuple[float, float] | None = Field(
+        (-CLIP, CLIP), description="Least and largest normalised value, those beyond become these; null: any"
+    )
 
     def fit(self, sample: npt.NDArray[Any]) -> tuple[float, float]:
         """Return ``(offset, gain)`` for ``(value - offset) * gain``, from grey values of any shape."""
@@ -40,7 +43,11 @@ class Normalisation(Options):
         return float(low), 1.0 / span if span > 0 else 1.0
 
 
-def apply_normalisation(values: npt.NDArray[Any], offset: float, gain: float) -> npt.NDArray[np.float32]:
-    """Return ``(values - offset) * gain`` as float32; not-a-number becomes 0, extremes are clipped to ±`CLIP`."""
+def apply_normalisation(
+    values: npt.NDArray[Any], offset: float, gain: float, clip: tuple[float, float] | None = (-CLIP, CLIP)
+) -> npt.NDArray[np.float32]:
+    """Return ``(values - offset) * gain`` as float32, clipped; not-a-number becomes 0, and so do infinities unclipped."""
     scaled = (np.asarray(values, dtype=np.float32) - np.float32(offset)) * np.float32(gain)
-    return np.clip(np.nan_to_num(scaled, nan=0.0, posinf=CLIP, neginf=-CLIP), -CLIP, CLIP, out=scaled)
+    low, high = clip or (0.0, 0.0)
+    scaled = np.nan_to_num(scaled, nan=0.0, posinf=high, neginf=low)
+    return scaled if clip is None else np.clip(scaled, low, high, out=scaled)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from napari_bioseg.core.errors import RecipeError
+from napari_bioseg.core.errors import BiosegError, RecipeError
 from napari_bioseg.core.registry import Registry
 
 if TYPE_CHECKING:
@@ -21,12 +21,16 @@ def build_network(name: str, arguments: dict[str, Any]) -> Network:
     ------
     RecipeError
         No such architecture, or it cannot be built with these arguments.
+    MissingDependencyError
+        It comes from a package that is not installed.
     """
-    from napari_bioseg.models import ensemble, swin_unet, unet, yolo  # noqa: F401 - they register themselves
+    from napari_bioseg.models import ensemble, monai_network, onnx_network, swin_unet, unet, yolo  # noqa: F401 - they register themselves
 
     architecture = ARCHITECTURES.get(name)
     try:
         return architecture(**arguments)
+    except BiosegError:
+        raise
     except (TypeError, ValueError, LookupError, RuntimeError) as error:
         problem = f"cannot be built with these arguments ({type(error).__name__}: {error})"
         raise RecipeError(f"architecture {name!r}", problem, "Check their names and values") from error

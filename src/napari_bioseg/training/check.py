@@ -80,6 +80,8 @@ def check_network(recipe: Recipe, network: Network) -> None:
         As said.
     """
     stride, name = network.stride, f"architecture {recipe.architecture.name!r}"
+    if not list(network.parameters()):
+        raise RecipeError(name, "cannot be trained", "Choose one whose weights are not part of a file")
     if len(stride) != len(recipe.patch):
         raise RecipeError(name, f"has {len(stride)} axes, the input {recipe.input.axes}", "Make them the same")
     if any(side % step for side, step in zip(recipe.patch, stride, strict=True)):

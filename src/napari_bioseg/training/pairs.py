@@ -120,7 +120,8 @@ def prepare(
     """
     step = (depth or len(grey)) if spec.normalisation.scope == "volume" else 1
     parts = [grey[i : i + step] for i in range(0, len(grey), step)]
-    image = np.concatenate([apply_normalisation(part, *spec.normalisation.fit(part)) for part in parts])
+    how = spec.normalisation
+    image = np.concatenate([apply_normalisation(part, *how.fit(part), how.clip) for part in parts])
     factors, _ = model_pixels(spec, pixel_size)
     zoom = [1.0] * (3 - len(factors)) + [1 / f for f in factors]
     if any(z != 1 for z in zoom):
