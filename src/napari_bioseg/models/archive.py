@@ -108,7 +108,7 @@ def _entries(file: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     there = sorted(e.filename for e in entries)
     if all(there != sorted((CARD_FILE, README_FILE, weights)) for weights in (WEIGHTS_FILE, ONNX_FILE)):
         shown = ", ".join(repr(name) for name in there[:5]) + (", …" if len(there) > 5 else "")
-        wanted = ", ".join((CARD_FILE, README_FILE, WEIGHTS_FILE))
+        wanted = f"{CARD_FILE}, {README_FILE}, {WEIGHTS_FILE}"
         raise BrokenModelError(str(file), f"must hold {wanted} and nothing else, not {shown}", AGAIN)
     for entry in entries:
         check_entry(file, entry, LARGEST[entry.filename])

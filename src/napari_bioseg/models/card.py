@@ -59,7 +59,7 @@ class OutputSpec(Options):
 
     applied: bool = Field(
         False,
-        description="Whether the network applies the activation itself, as an ONNX file may: it gives probabilities",
+        description="Whether the network applies it itself, as an ONNX file may: it gives probabilities",
     )
 
     @property

@@ -104,7 +104,7 @@ def _build(arguments: dict[str, Any]) -> nn.Module:
 
 @cache
 def _measured(key: str) -> Reach:
-    """Measure a network; its weights do not matter. Raises `RecipeError` where it has no reach that tiles could have."""
+    """Measure a network, whose weights do not matter. RecipeError: it has no reach that tiles could have."""
     arguments = json.loads(key)
     name, dims = arguments["class"], int(arguments.get("spatial_dims", 3))
     # What is drawn for its weights is not to change what a training draws.

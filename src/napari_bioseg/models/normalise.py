@@ -42,11 +42,15 @@ class Normalisation(Options):
         # A constant image has no span: keep its values finite instead of dividing by nothing.
         return float(low), 1.0 / span if span > 0 else 1.0
 
+    def apply(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Return grey values of which all figures are taken, normalised by them."""
+        return apply_normalisation(values, *self.fit(values), self.clip)
+
 
 def apply_normalisation(
     values: npt.NDArray[Any], offset: float, gain: float, clip: tuple[float, float] | None = (-CLIP, CLIP)
 ) -> npt.NDArray[np.float32]:
-    """Return ``(values - offset) * gain`` as float32, clipped; not-a-number becomes 0, and so do infinities unclipped."""
+    """Return ``(values - offset) * gain`` as float32, clipped; not-a-number becomes 0, unclipped infinities too."""
     scaled = (np.asarray(values, dtype=np.float32) - np.float32(offset)) * np.float32(gain)
     low, high = clip or (0.0, 0.0)
     scaled = np.nan_to_num(scaled, nan=0.0, posinf=high, neginf=low)

@@ -1,7 +1,7 @@
 """How far a network looks, and by which steps it may be moved, found by trying it: for networks that cannot tell.
 
 A pixel that is not a number makes one of every output that depends on it, whatever the weights are. So it shows how far
-a network looks exactly, where nothing swallows it; a pixel with another value is tried, too, and the farther one counts.
+a network looks exactly, where nothing swallows it; pixels with other values are tried, too, and the farthest count.
 Windowed attention is masked by large numbers, not by nothing: there the other value alone counts.
 """
 
@@ -195,7 +195,7 @@ class _Line:
 
 
 def _beside(run: Run, dims: int) -> tuple[int, ...]:
-    """Return the smallest sides that the network takes along all axes; windows may lie otherwise in still smaller ones."""
+    """Return the smallest sides that the network takes; windows may lie otherwise in still smaller ones."""
     for side in (8, 16, 32):
         try:
             run(_noise([side] * dims))
