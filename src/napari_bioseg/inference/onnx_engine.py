@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -49,5 +50,6 @@ class OnnxEngine:
                 raise MemoryError(str(error)) from error
             problem = f"failed on a tile of {tile.shape} ({error})"
             raise DeviceError("onnxruntime", problem, "Check halo and stride on the card of the model") from error
-        wanted = np.array(given[(0, slice(None), *(slice(*c) for c in crop))], dtype=np.float32)
+        part: tuple[Any, ...] = (0, slice(None), *(slice(*c) for c in crop))
+        wanted = np.array(given[part], dtype=np.float32)
         return activated(torch.from_numpy(wanted), self._activation).numpy()

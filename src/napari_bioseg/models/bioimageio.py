@@ -1,7 +1,7 @@
 """A model as a package for BioImage.IO (Ouyang et al., bioRxiv 2022.06.07.495102), in its format 0.5.
 
-The weights are TorchScript, which other programs run without this package and without code from the archive, and a state
-dict of an architecture of this package, which `read_package` reads back; those of an ONNX file are that file.
+The weights are TorchScript, which other programs run without this package and without code from the archive, and a
+state dict of an architecture of this package, which `read_package` reads back; those of an ONNX file are that file.
 """
 
 from __future__ import annotations
@@ -82,11 +82,10 @@ def _write_package(model: Model, folder: Path) -> None:
         logits = model.network(scaled)
     if not model.card.output.applied:
         logits = logits.sigmoid() if model.card.output.activation == "sigmoid" else logits.softmax(1)
-    weights = (
-        _write_onnx(model.network, folder)
-        if isinstance(model.network, OnnxNetwork)
-        else _write_torch(model, scaled, folder)
-    )
+    if isinstance(model.network, OnnxNetwork):
+        weights = _write_onnx(model.network, folder)
+    else:
+        weights = _write_torch(model, scaled, folder)
     np.save(folder / "test_input.npy", grey)
     np.save(folder / "test_output.npy", logits.numpy())
     (folder / README_FILE).write_text(_documentation(model), encoding="utf-8")

@@ -53,5 +53,7 @@ def apply_normalisation(
     """Return ``(values - offset) * gain`` as float32, clipped; not-a-number becomes 0, unclipped infinities too."""
     scaled = (np.asarray(values, dtype=np.float32) - np.float32(offset)) * np.float32(gain)
     low, high = clip or (0.0, 0.0)
-    scaled = np.nan_to_num(scaled, nan=0.0, posinf=high, neginf=low)
-    return scaled if clip is None else np.clip(scaled, low, high, out=scaled)
+    np.nan_to_num(scaled, copy=False, nan=0.0, posinf=high, neginf=low)
+    if clip is not None:
+        np.clip(scaled, low, high, out=scaled)
+    return scaled

@@ -99,15 +99,20 @@ class OnnxNetwork(Network):
             raise ValueError(_line(error)) from error
         return given
 
+    def with_reach(self, halo: Sequence[int], stride: Sequence[int], exact: bool) -> OnnxNetwork:
+        """Return the same file with another halo and stride; what runs it is shared."""
+        other = OnnxNetwork(halo=halo, stride=stride, exact=exact)
+        other.data, other._subject, other._sessions = self.data, self._subject, self._sessions
+        return other
+
     def forward(self, x: Tensor) -> Tensor:
         """Return what the file gives, on the device of `x`."""
         return torch.from_numpy(self.run(x.float().cpu().numpy())).to(x.device)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> OnnxNetwork:
         # What runs it can be shared, and cannot be copied.
-        other = OnnxNetwork(halo=self._halo, stride=self._stride, exact=self.exact)
-        other.data, other._subject, other._sessions = self.data, self._subject, self._sessions
-        memo[id(self)] = copied = other
+        copied = self.with_reach(self._halo, self._stride, self.exact)
+        memo[id(self)] = copied
         return copied
 
     def _start(self, device: str) -> Any:

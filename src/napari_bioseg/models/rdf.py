@@ -155,7 +155,7 @@ def _read(source: Path, description: Path) -> _Rdf:
 
 
 def _weights(subject: str, said: _Rdf) -> tuple[dict[str, Any], _Weights]:
-    """Return the architecture and the weights that can be used: a network known here, which can be trained, before ONNX."""
+    """Return the architecture and the weights that can be used: of a network known here, or else ONNX."""
     state = said.weights.get("pytorch_state_dict")
     known = _known(state.architecture) if state else None
     if state is not None and known is not None:

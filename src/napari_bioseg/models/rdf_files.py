@@ -1,4 +1,4 @@
-"""Files of a package that came from elsewhere, a zip or a folder: only those that are asked for, and none outside it."""
+"""Files of a package that came from elsewhere, a zip or a folder: only what is asked for, and nothing outside it."""
 
 from __future__ import annotations
 
@@ -62,15 +62,13 @@ class PackageFiles:
 
     def description(self) -> Path | None:
         """Return the file that describes the package; None where there is none."""
-        names = set(RDF_FILES)
-        if not self.source.is_dir():
+        if self.source.is_dir():
+            names = {path.name for path in self.source.iterdir()}
+        else:
             with reading_zip(self.source) as archive:
-                names &= set(archive.namelist())
-        found = [name for name in RDF_FILES if name in names and (self._has(name))]
-        return self.get(found[0], largest=2**20) if found else None
-
-    def _has(self, name: str) -> bool:
-        return not self.source.is_dir() or (self.source / name).is_file()
+                names = set(archive.namelist())
+        found = next((name for name in RDF_FILES if name in names), None)
+        return self.get(found, largest=2**20) if found else None
 
     def _in_folder(self, path: PurePosixPath) -> Path | None:
         file, root = (self.source / path).resolve(), self.source.resolve()

@@ -12,7 +12,7 @@ from napari_bioseg.models.normalise import Normalisation
 _FLOATS = ("float32", "float64")
 
 
-class Step(BaseModel):
+class Step(BaseModel):  # type: ignore[no-redef] # mypy takes the field kwargs for those of __init__
     """One step."""
 
     id: str

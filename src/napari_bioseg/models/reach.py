@@ -132,7 +132,7 @@ class _Line:
                 first = length // 2
                 low, high = self._changed(axis, length, slice(first, first + self.side), fills)
                 if low > 0 and high < length - 1:
-                    return max(first - low, high - first - self.side + 1, 0)
+                    return max(int(first - low), int(high - first) - self.side + 1, 0)
                 length *= 2
         raise ValueError("looks at the whole image, as those with normalisation over an image (instance, group) do")
 
@@ -142,7 +142,7 @@ class _Line:
         length = 2 * -(-far // self.side) * self.side + 2 * self.side
         whole = self._noise(axis, length + 2 * self.side)
         wanted = self.run(whole)
-        for step in (2**i for i in range(self.side.bit_length())):
+        for step in (1 << i for i in range(self.side.bit_length())):
             moved = _along(whole, axis, slice(step, step + length + step))
             given = self._tried(moved)
             inner = slice(far, length - far)

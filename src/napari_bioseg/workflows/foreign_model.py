@@ -8,26 +8,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors.torch import load_file
 
-from napari_bioseg.core.errors import BrokenModelError, RecipeError
+from napari_bioseg.core.errors import BrokenModelError
 from napari_bioseg.core.job import Job
 from napari_bioseg.inference.engine import activated
-from napari_bioseg.models.card import ONNX, ArchitectureSpec, Card, InputSpec
+from napari_bioseg.models.card import ArchitectureSpec, Card, InputSpec
 from napari_bioseg.models.model import Model
-from napari_bioseg.models.monai_network import MonaiNetwork
 from napari_bioseg.models.network import Network
-from napari_bioseg.models.onnx_network import OnnxNetwork
 from napari_bioseg.models.rdf import Foreign
-from napari_bioseg.models.reach import Reach, Run, measure, runner_of, tile_error
-from napari_bioseg.models.registry import build_network
 from napari_bioseg.tasks import TASKS
+from napari_bioseg.workflows.foreign_network import load_network
 
-_TRIES = 3  # images by which the reach of an ONNX file is found
-_EXACT = 1e-3  # difference of a tile from the whole, in standard deviations, up to which it is the same
 _CLOSE = 1e-3  # absolute, and in parts of the value
 _OUTLIERS = 1e-4  # share of pixels that may differ by more
-_FIX = "Give halo and stride among architecture.arguments in a card (--card)"
 
 
 def build(found: Foreign, values: dict[str, Any], job: Job) -> Model:
@@ -52,7 +45,7 @@ def build(found: Foreign, values: dict[str, Any], job: Job) -> Model:
     """
     spec = ArchitectureSpec.checked(values.get("architecture", {}), f"{found.source}: architecture")
     axes = InputSpec.checked(values.get("input", {}), f"{found.source}: input").axes
-    spec, network = _onnx(found, spec, len(axes), job) if spec.name == ONNX else _trained(found, spec, job)
+    spec, network = load_network(found, spec, len(axes), job)
     channels = _channels(found, network, len(axes))
     card = Card.checked({**values, "architecture": spec.model_dump(), **_output(found, values, channels)}, "card")
     _check_channels(found, card, channels)
@@ -78,105 +71,6 @@ def check_example(found: Foreign, model: Model) -> None:
     if float((error > _CLOSE + _CLOSE * np.abs(wanted)).mean()) > _OUTLIERS:
         problem = f"differs by up to {error.max():.3g} from what it says that it gives for its own test image"
         raise BrokenModelError(str(found.source), problem, "It cannot be used as it is described; ask its author")
-
-
-def _onnx(found: Foreign, spec: ArchitectureSpec, dims: int, job: Job) -> tuple[ArchitectureSpec, Network]:
-    network = OnnxNetwork(halo=(0,) * dims, stride=(1,) * dims)
-    network.load(found.weights)
-    told = dict(spec.arguments)
-    if not told:
-        reach, exact = _measured(found, network.run, dims, job)
-    elif set(told) >= {"halo", "stride"}:
-        OnnxNetwork(**{**told, "exact": False})  # whether they are numbers that can be
-        reach = Reach(tuple(told["halo"]), tuple(told["stride"]))
-        exact = _checked(found, network.run, reach, job)
-    else:
-        raise RecipeError(
-            f"{found.source}: architecture.arguments", "tell one of halo and stride", "Give both, or none"
-        )
-    arguments = {"halo": list(reach.halo), "stride": list(reach.stride), "exact": exact}
-    final = OnnxNetwork(**arguments)
-    final.load(found.weights)
-    return ArchitectureSpec(name=ONNX, arguments=arguments), final
-
-
-def _measured(found: Foreign, run: Run, dims: int, job: Job) -> tuple[Reach, bool]:
-    try:
-        reach = measure(run, dims, _TRIES)
-    except ValueError as error:
-        if found.halo is None or found.stride is None:
-            raise BrokenModelError(str(found.source), str(error), _FIX) from error
-        job.note(f"{found.source.name} {error}; halo {list(found.halo)} is taken, as it says")
-        return Reach(found.halo, found.stride), False
-    job.note(f"halo {list(reach.halo)} and stride {list(reach.stride)} were measured")
-    return reach, True
-
-
-def _checked(found: Foreign, run: Run, reach: Reach, job: Job) -> bool:
-    try:
-        error = tile_error(run, reach.halo, reach.stride)
-    except ValueError as problem:
-        fix = "Check halo and stride on its card"
-        raise BrokenModelError(str(found.source), f"cannot be run in tiles ({problem})", fix) from problem
-    if error > _EXACT:
-        job.note(f"with halo {list(reach.halo)} tiles differ from the whole by {error:.3g} standard deviations")
-    return error <= _EXACT
-
-
-def _trained(found: Foreign, spec: ArchitectureSpec, job: Job) -> tuple[ArchitectureSpec, Network]:
-    """Return a network with weights of a state dict, and its architecture with what was measured."""
-    spec = _measurable(found, spec, job)
-    network = build_network(spec.name, spec.arguments).eval()
-    state = _state(found)
-    if isinstance(network, MonaiNetwork) and not any(key.startswith("net.") for key in state):
-        state = {f"net.{key}": value for key, value in state.items()}
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        problem = f"its weights are not those of its architecture ({' '.join(str(error).split())[:160]}…)"
-        raise BrokenModelError(str(found.source), problem, "Check the arguments of the architecture") from error
-    if spec.name != "monai" or "exact" in spec.arguments:
-        return spec, network
-    if "halo" in spec.arguments:
-        exact = _checked(found, runner_of(network), Reach(network.halo, network.stride), job)
-    else:
-        exact = True
-        job.note(f"halo {list(network.halo)} and stride {list(network.stride)} were measured")
-    known = {"halo": list(network.halo), "stride": list(network.stride), "exact": exact}
-    return ArchitectureSpec(name=spec.name, arguments={**spec.arguments, **known}), network
-
-
-def _measurable(found: Foreign, spec: ArchitectureSpec, job: Job) -> ArchitectureSpec:
-    """Return an architecture with the halo that a package tells, where none can be measured."""
-    if spec.name != "monai" or found.halo is None or found.stride is None:
-        return spec
-    try:
-        build_network(spec.name, spec.arguments)
-    except RecipeError as error:
-        told = {"halo": list(found.halo), "stride": list(found.stride), "exact": False}
-        known = ArchitectureSpec(name=spec.name, arguments={**spec.arguments, **told})
-        build_network(known.name, known.arguments)  # if it is not for the halo, it is told here
-        job.note(f"{error.problem}; halo {told['halo']} is taken, as the package says")
-        return known
-    return spec
-
-
-def _state(found: Foreign) -> dict[str, torch.Tensor]:
-    """Return the tensors of a file, which is read without running anything in it."""
-    fix = "Ask for a plain state dict, or for an ONNX file"
-    try:
-        if found.weights.suffix == ".safetensors":
-            state = load_file(found.weights)
-        else:
-            state = torch.load(found.weights, map_location="cpu", weights_only=True)
-    except Exception as error:
-        problem = "its weights are damaged, or more than numbers: code in a pickle, which is not run"
-        raise BrokenModelError(str(found.source), problem, fix) from error
-    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
-        state = state["state_dict"]
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise BrokenModelError(str(found.source), "its weights are no state dict", fix)
-    return state
 
 
 def _channels(found: Foreign, network: Network, dims: int) -> int:
@@ -209,13 +103,13 @@ def _output(found: Foreign, values: dict[str, Any], channels: int) -> dict[str, 
 
 def _applied(found: Foreign) -> dict[str, Any]:
     """Return the activation that an ONNX file applies itself, by what it gives for its own test image."""
-    shown = _array(found, found.example[1]) if found.example else np.full(1, -1.0)
-    if shown.min() < 0 or shown.max() > 1 or found.weights.suffix != ".onnx":
-        problem = (
-            f"gives values from {shown.min():.3g} to {shown.max():.3g}" if found.example else "tells no activation"
-        )
+    problem, shown = "does not tell its activation", None
+    if found.example is not None:
+        shown = _array(found, found.example[1])
+        problem = f"gives values from {shown.min():.3g} to {shown.max():.3g}, which are no probabilities"
+    if shown is None or shown.min() < 0 or shown.max() > 1 or found.weights.suffix != ".onnx":
         fix = "Say in a card (--card) which activation its output needs: output.activation"
-        raise BrokenModelError(str(found.source), f"{problem}: no probabilities", fix)
+        raise BrokenModelError(str(found.source), problem, fix)
     exclusive = shown.shape[1] > 1 and bool(np.allclose(shown.sum(axis=1), 1, atol=1e-3))
     return {"activation": "softmax" if exclusive else "sigmoid", "applied": True}
 
@@ -232,9 +126,8 @@ def _array(found: Foreign, path: Path) -> npt.NDArray[np.float32]:
     try:
         return np.asarray(np.load(path, allow_pickle=False), np.float32)
     except (OSError, ValueError, EOFError) as error:
-        raise BrokenModelError(
-            f"{found.source}: a test tensor", "is no array of numbers", "Ask for it again"
-        ) from error
+        subject = f"{found.source}: a test tensor"
+        raise BrokenModelError(subject, "is no array of numbers", "Ask for the package again") from error
 
 
 def _run(found: Foreign, model: Model, grey: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -16,7 +16,7 @@ from napari_bioseg.models.card import CARD_FILE, ONNX, Card
 from napari_bioseg.models.importing import import_folder
 from napari_bioseg.models.model import write_model
 from napari_bioseg.models.rdf import Foreign, read_package
-from napari_bioseg.models.rdf_files import PackageFiles
+from napari_bioseg.models.rdf_files import RDF_FILES, PackageFiles
 from napari_bioseg.workflows.foreign_model import build, check_example
 
 WEIGHTS = (".onnx", ".pt", ".pth", ".safetensors")
@@ -31,8 +31,8 @@ def import_file(source: Path, name: str | None = None, card: Path | None = None,
     Parameters
     ----------
     source : Path
-        What `export_model` wrote; a package of BioImage.IO, zip or folder; a model folder; or weights: an ONNX file, a
-        state dict of PyTorch, or safetensors.
+        What `export_model` wrote; a package of BioImage.IO, zip, folder or its ``rdf.yaml``; a model folder; or
+        weights: an ONNX file, a state dict of PyTorch, or safetensors.
     name : str, optional
         Of the family; none: the name on the card.
     card : Path, optional
@@ -62,6 +62,7 @@ def import_file(source: Path, name: str | None = None, card: Path | None = None,
     job = job or Job()
     if not source.exists():
         raise UnreadableFileError(str(source), "cannot be read (No such file or directory)", "Check the path")
+    source = source.parent if source.name in RDF_FILES else source
     with TemporaryDirectory(prefix="bioseg-") as temporary, writing(Path(temporary)):
         files = Path(temporary) / "files"
         files.mkdir()
@@ -102,7 +103,7 @@ def _with_card(weights: Path, card: Path | None) -> Foreign:
         raise RecipeError(str(weights), "does not say what it takes and gives", fix)
     values = read_yaml(path)
     missing = [key for key in _NEEDED if key not in values]
-    if missing or "normalisation" not in values["input"]:
+    if missing or not isinstance(values["input"], dict) or "normalisation" not in values["input"]:
         lacks = ", ".join(missing) or "input.normalisation"
         raise RecipeError(str(path), f"does not tell {lacks}", "Add it: it cannot be read off the weights")
     title = weights.stem
