@@ -35,6 +35,13 @@ LICENCES = (
 _LEAST = 64  # pixels along Y and X
 
 
+class _Plain(yaml.SafeDumper):
+    """Writes each part out, also those that are the same: parts that stand for others are refused when read."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+        return True
+
+
 def export_bioimageio(name: str | Path, out: Path) -> Path:
     """Write a model that gives labels as a BioImage.IO package; an archive of that name is replaced.
 
@@ -77,7 +84,7 @@ def export_bioimageio(name: str | Path, out: Path) -> Path:
 def _write_package(model: Model, folder: Path) -> None:
     sides = _sides(model)
     grey = np.random.default_rng(0).uniform(0, 255, (1, model.card.input.channels, *sides)).astype(np.float32)
-    scaled = torch.from_numpy(model.card.input.normalisation.apply(grey))
+    scaled = torch.from_numpy(model.card.input.normalisation.apply_to_sample(grey[0, 0]))[None, None]
     with torch.inference_mode():
         logits = model.network(scaled)
     if not model.card.output.applied:
@@ -90,7 +97,9 @@ def _write_package(model: Model, folder: Path) -> None:
     np.save(folder / "test_output.npy", logits.numpy())
     (folder / README_FILE).write_text(_documentation(model), encoding="utf-8")
     description = {**_describe(model, folder, sides, logits.shape[1]), "weights": weights}
-    (folder / "rdf.yaml").write_text(yaml.safe_dump(description, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    (folder / "rdf.yaml").write_text(
+        yaml.dump(description, Dumper=_Plain, sort_keys=False, allow_unicode=True), encoding="utf-8"
+    )
 
 
 def _write_torch(model: Model, example: torch.Tensor, folder: Path) -> dict[str, Any]:

@@ -43,8 +43,14 @@ class Normalisation(Options):
         return float(low), 1.0 / span if span > 0 else 1.0
 
     def apply(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """Return grey values of which all figures are taken, normalised by them."""
+        """Return a plane or a volume normalised by its own figures, in any number of axes."""
         return apply_normalisation(values, *self.fit(values), self.clip)
+
+    def apply_to_sample(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Return ``(*space)`` as a network sees it, ``(Y, X)`` or ``(Z, Y, X)``, normalised."""
+        if self.scope == "plane" and values.ndim == 3:
+            return np.stack([self.apply(plane) for plane in values])
+        return self.apply(values)
 
 
 def apply_normalisation(

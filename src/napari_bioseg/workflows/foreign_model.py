@@ -133,13 +133,10 @@ def _array(found: Foreign, path: Path) -> npt.NDArray[np.float32]:
 def _run(found: Foreign, model: Model, grey: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Return probabilities ``(N, K, *space)`` of ``(N, 1, *space)``: the network run over the whole."""
     how = model.card.input.normalisation
-    axis = (0, 1, 2) if how.scope == "plane" and model.axes == "ZYX" else (0, 1)
     if grey.ndim != 2 + len(model.axes) or grey.shape[1] != 1:
         problem = f"has a test image of {grey.shape}, not of one channel along {model.axes}"
         raise BrokenModelError(str(found.source), problem, "Choose a model of one channel")
-    scaled = np.empty_like(grey)
-    for index in np.ndindex(*(grey.shape[a] for a in axis)):
-        scaled[index] = how.apply(grey[index])
+    scaled = np.stack([how.apply_to_sample(one) for one in grey[:, 0]])[:, None]
     try:
         with torch.inference_mode():
             logits = model.network(torch.from_numpy(scaled))

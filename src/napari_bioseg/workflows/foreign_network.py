@@ -48,7 +48,11 @@ def load_network(found: Foreign, spec: ArchitectureSpec, dims: int, job: Job) ->
 
 def _onnx(found: Foreign, spec: ArchitectureSpec, dims: int, job: Job) -> tuple[ArchitectureSpec, Network]:
     network = OnnxNetwork(halo=(0,) * dims, stride=(1,) * dims)
-    network.load(found.weights)
+    try:
+        network.load(found.weights)
+    except BrokenModelError as error:
+        # Of what came, not of a file that the user never sees.
+        raise BrokenModelError(str(found.source), error.problem, error.fix) from error
     if spec.arguments:
         told = build_network(ONNX, spec.arguments)
         reach = Reach(told.halo, told.stride)
