@@ -20,7 +20,10 @@ SMALL = {"spatial_dims": 2, "in_channels": 1, "out_channels": 2}
 NETS: list[tuple[dict[str, Any], tuple[int, ...]]] = [
     ({"class": "BasicUNet", **SMALL, "norm": "batch", "features": [2, 2, 4, 4, 8, 2]}, (16, 16)),
     (
-        {"class": "UNet", **SMALL, "channels": [2, 4, 4], "strides": [2, [1, 2]], "kernel_size": [1, 3], "norm": "batch"},
+        {
+            "class": "UNet", **SMALL, "channels": [2, 4, 4], "strides": [2, [1, 2]], "kernel_size": [1, 3],
+            "norm": "batch",
+        },
         (2, 4),
     ),
     (
@@ -30,7 +33,13 @@ NETS: list[tuple[dict[str, Any], tuple[int, ...]]] = [
         },
         (2, 4),
     ),
-    ({"class": "SegResNet", **SMALL, "norm": "batch", "init_filters": 2, "blocks_down": [1, 1], "blocks_up": [1]}, (2, 2)),
+    (
+        {
+            "class": "SegResNet", **SMALL, "norm": "batch", "init_filters": 2, "blocks_down": [1, 1],
+            "blocks_up": [1],
+        },
+        (2, 2),
+    ),
 ]  # fmt: skip
 
 
