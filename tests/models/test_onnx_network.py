@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 import pytest
 
-from napari_bioseg.core import BrokenModelError
+from napari_bioseg.core import BrokenModelError, RecipeError
 from napari_bioseg.core.errors import MissingDependencyError
 from napari_bioseg.models.onnx_network import OnnxNetwork
 from napari_bioseg.models.registry import build_network
@@ -78,6 +78,11 @@ def test_the_extra_is_named_where_it_is_not_installed(make_onnx: MakeOnnx, monke
 def test_halo_and_stride_must_be_numbers_that_can_be(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="architecture 'onnx': cannot be built"):
         build_network("onnx", {"stride": [1], **wrong})
+
+
+def test_without_its_file_it_is_an_architecture_that_cannot_be_trained() -> None:
+    with pytest.raises(RecipeError, match="cannot be trained"):
+        OnnxNetwork(halo=[1, 1], stride=[1, 1]).run(np.zeros((1, 1, 4, 4), np.float32))
 
 
 def test_it_is_no_member_of_an_ensemble() -> None:

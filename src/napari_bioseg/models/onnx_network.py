@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from napari_bioseg.core.errors import BrokenModelError, MissingDependencyError
+from napari_bioseg.core.errors import BrokenModelError, MissingDependencyError, RecipeError
 from napari_bioseg.models.card import ONNX
 from napari_bioseg.models.network import Network
 from napari_bioseg.models.registry import ARCHITECTURES
@@ -77,9 +77,14 @@ class OnnxNetwork(Network):
         ------
         BrokenModelError
             onnxruntime cannot run it.
+        RecipeError
+            No file was loaded: it stands in a recipe of a training.
         MissingDependencyError
             onnxruntime is not installed.
         """
+        if not self.data:
+            problem = "cannot be trained: its weights are part of a file"
+            raise RecipeError(f"architecture {ONNX!r}", problem, "Choose another architecture")
         if device not in self._sessions:
             self._sessions[device] = self._start(device)
         return self._sessions[device]
