@@ -155,7 +155,7 @@ def test_an_onnx_file_comes_in_with_the_card_beside_it(window, qtbot, open_panel
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(file), ""))
     assert "version 1 of net" in press(qtbot, panel, panel.view.import_button)
     assert panel.chosen == "net@1"
-    assert "cell" in panel.view.card.text()
+    assert "From net.onnx" in panel.view.card.text()
 
 
 def test_what_goes_wrong_is_one_line_and_can_be_mended(window, qtbot, open_panel, zoo, tmp_path):
