@@ -67,6 +67,11 @@ class OutputSpec(Options):
         """What is still to be done to what the network gives: ``"sigmoid"``, ``"softmax"`` or ``"none"``."""
         return "none" if self.applied else self.activation
 
+    @property
+    def decision(self) -> dict[str, Any]:
+        """What makes a yes or no of probabilities, by name."""
+        return self.model_dump(exclude={"applied"})
+
     @model_validator(mode="after")
     def _beside_sigmoids(self) -> OutputSpec:
         if self.cores and self.activation != "sigmoid":

@@ -108,7 +108,7 @@ def evaluate_image(
     the grey value is set beside them: it could find one class at most.
     """
     p = probabilities(image, model, options, job=job)
-    own = model.card.output.model_dump()
+    own = model.card.output.decision
     given = {name: value for name in ("threshold", "separate") if (value := getattr(options, name)) is not None}
     decision = Decision(**{**own, **given})
     task, classes = TASKS.get(model.card.task), model.card.classes
