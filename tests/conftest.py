@@ -245,3 +245,36 @@ def make_box_project(tmp_path: Path) -> Callable[..., Path]:
         return folder
 
     return make
+
+
+@pytest.fixture
+def make_onnx(tmp_path: Path) -> Callable[..., Path]:
+    """Return how to write an ONNX file: a convolution over all axes of space."""
+    import onnx
+
+    def make(
+        name: str = "net",
+        *,
+        sides: Sequence[int | str] = ("y", "x"),
+        channels: tuple[int, int] = (1, 1),
+        after: str = "",
+    ) -> Path:
+        """The kernel is 5 pixels along each of `sides`; `after` is an operator that follows, as ``Sigmoid``."""
+        inputs, outputs = channels
+        kernel = np.random.default_rng(0).normal(size=(outputs, inputs, *(5 for _ in sides))).astype(np.float32)
+        nodes = [onnx.helper.make_node("Conv", ["grey", "kernel"], ["found"], pads=[2] * (2 * len(sides)))]
+        if after:
+            nodes.append(onnx.helper.make_node(after, ["found"], ["shown"]))
+        tensor = onnx.helper.make_tensor_value_info
+        graph = onnx.helper.make_graph(
+            nodes,
+            name,
+            [tensor("grey", onnx.TensorProto.FLOAT, ["n", inputs, *sides])],
+            [tensor("shown" if after else "found", onnx.TensorProto.FLOAT, ["n", outputs, *sides])],
+            [onnx.numpy_helper.from_array(kernel, "kernel")],
+        )
+        model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+        onnx.save(model, tmp_path / f"{name}.onnx")
+        return tmp_path / f"{name}.onnx"
+
+    return make

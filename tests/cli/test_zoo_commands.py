@@ -68,6 +68,15 @@ def test_out_and_in_again(here: Here, tmp_path: Path) -> None:
     assert here("import-model", out, "--as", "other").startswith("imported as other@1")
 
 
+def test_an_onnx_file_with_its_card(here: Here, make_onnx: Callable[..., Path], tmp_path: Path) -> None:
+    card = tmp_path / "told.yaml"
+    text = "input: {axes: YX, normalisation: {method: zscore}}\noutput: {activation: sigmoid}\nclasses: [cell]\n"
+    card.write_text(text, encoding="utf-8")
+    said = here("import-model", make_onnx(), "--card", card, "--as", "mine")
+    assert said == "imported as mine@1; use it with --model mine@1\n"
+    assert "does not say what it takes and gives" in here("import-model", make_onnx(), code=1)
+
+
 def test_a_package_for_other_programs(here: Here, tmp_path: Path) -> None:
     here("export-model", "tiny2d", tmp_path / "out.zip", "--bioimageio")
     with zipfile.ZipFile(tmp_path / "out.zip") as file:

@@ -15,6 +15,7 @@ from napari_bioseg.training.check import check_recipe
 from napari_bioseg.training.recipe import Recipe
 
 MakeRecipe = Callable[..., Recipe]
+ONNX = {"name": "onnx", "arguments": {"halo": [2, 2], "stride": [1, 1]}}
 
 
 def test_a_good_recipe_passes(make_recipe: MakeRecipe) -> None:
@@ -36,7 +37,9 @@ def test_a_good_recipe_passes(make_recipe: MakeRecipe) -> None:
         ({"architecture": {"name": "unet", "arguments": {"dims": 4}}}, "KeyError"),
         ({"architecture": {"name": "unet", "arguments": {"dims": 3}}}, "3 axes"),
         ({"architecture": {"name": "unet", "arguments": {"in_channels": 2, "widths": [4, 8]}}}, "one channel"),
+        ({"architecture": ONNX}, "cannot be trained"),
         ({"output": {"activation": "softmax"}}, "need 2"),
+        ({"output": {"applied": True}}, "applied"),
         ({"label_values": {0: 0, 255: 2}}, "a-label"),
         ({"folds": [["a"], ["a", "b", "c"]]}, "no pair for train"),
     ],

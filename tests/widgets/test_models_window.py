@@ -145,6 +145,19 @@ def test_a_new_model_is_chosen_when_it_has_come(window, qtbot, open_panel, zoo, 
     qtbot.waitUntil(lambda: not panel.running, timeout=WAIT)
 
 
+def test_an_onnx_file_comes_in_with_the_card_beside_it(window, qtbot, open_panel, zoo, make_onnx, monkeypatch):
+    from qtpy.QtWidgets import QFileDialog
+
+    file = make_onnx()
+    card = "input: {axes: YX, normalisation: {method: zscore}}\noutput: {activation: sigmoid}\nclasses: [cell]\n"
+    file.with_suffix(".yaml").write_text(card, encoding="utf-8")
+    _, panel = open_panel(window)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(file), ""))
+    assert "version 1 of net" in press(qtbot, panel, panel.view.import_button)
+    assert panel.chosen == "net@1"
+    assert "From net.onnx" in panel.view.card.text()
+
+
 def test_what_goes_wrong_is_one_line_and_can_be_mended(window, qtbot, open_panel, zoo, tmp_path):
     (zoo / "cells" / "aliases.yaml").write_text("champion: 9", encoding="utf-8")
     _, panel = open_panel(window)

@@ -88,18 +88,27 @@ def import_model(
         str,
         typer.Argument(
             metavar="SOURCE",
-            help="FILE.zip that export-model wrote; or of an MLflow registry models:/NAME@champion or models:/NAME/2",
+            help="FILE.zip that export-model wrote; a BioImage.IO package, .zip or folder; weights with a card: .onnx, "
+            ".pt, .pth or .safetensors; or of an MLflow registry models:/NAME@champion or models:/NAME/2",
         ),
     ],
     name: Annotated[str | None, typer.Option("--as", help="Name in the zoo; none: the one that it had")] = None,
+    card: Annotated[
+        Path | None,
+        typer.Option(help="YAML with what the file does not say; none: of weights the .yaml of that name beside them"),
+    ] = None,
     tracking_uri: Address = None,
     as_json: Json = False,
 ) -> None:
     """Take a model from a file or a registry into the zoo, as a new version of its name; the champion stays."""
-    from napari_bioseg.models.archive import import_model as verb
+    from napari_bioseg.workflows.third_party import import_file as verb
 
-    card = _pull(source, name, tracking_uri) if source.startswith("models:") else verb(Path(source), name)
-    _show_card(card, f"imported as {card.name}@{card.version}; use it with --model {card.name}@{card.version}", as_json)
+    if source.startswith("models:"):
+        made = _pull(source, name, tracking_uri)
+    else:
+        with console_job() as job:
+            made = verb(Path(source), name, card, job=job)
+    _show_card(made, f"imported as {made.name}@{made.version}; use it with --model {made.name}@{made.version}", as_json)
 
 
 def _pull(source: str, name: str | None, tracking_uri: str | None) -> Card:

@@ -16,6 +16,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from napari_bioseg.inference.devices import return_memory
 from napari_bioseg.inference.tiles import Span
 from napari_bioseg.models.network import Network
+from napari_bioseg.models.onnx_network import OnnxNetwork
 
 _BYTES: WeakKeyDictionary[Network, int] = WeakKeyDictionary()
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -59,7 +60,7 @@ class TorchEngine:
         Left as it is; a copy is worked on.
     device : str
     activation : str
-        ``"sigmoid"`` or ``"softmax"``.
+        ``"sigmoid"``, ``"softmax"`` or ``"none"``.
     bfloat16 : bool
         Whether to compute in bfloat16.
 
@@ -108,6 +109,8 @@ class TorchEngine:
 
 def activated(logits: torch.Tensor, activation: str) -> torch.Tensor:
     """Return probabilities of logits ``(K, *space)``; not-a-number becomes 0."""
+    if activation == "none":  # the network gives probabilities itself
+        return logits.nan_to_num(nan=0.0).clamp(0, 1)
     probabilities = logits.softmax(0) if activation == "softmax" else logits.sigmoid()
     return probabilities.nan_to_num(nan=0.0)
 
@@ -144,6 +147,8 @@ def bytes_per_pixel(network: Network) -> int:
     The layer that holds most, input and output together, stands for the moment of greatest need; skip
     connections and the copies that a convolution makes of its own take about twice as much again.
     """
+    if isinstance(network, OnnxNetwork):
+        return network.bytes_per_pixel
     if network in _BYTES:
         return _BYTES[network]
     most = 0
@@ -155,7 +160,8 @@ def bytes_per_pixel(network: Network) -> int:
     trial = copy.deepcopy(network).cpu().float()
     for layer in leaves(trial):
         layer.register_forward_hook(look)
-    x = torch.zeros(1, 1, *trial.stride)
+    # Of a single pixel at the coarsest level some cannot tell what they need.
+    x = torch.zeros(1, 1, *(2 * step for step in trial.stride))
     with torch.inference_mode():
         trial(x)
     _BYTES[network] = max(1, 3 * 4 * most // x.numel())

@@ -18,10 +18,12 @@ from napari_bioseg.core.errors import BiosegError, DeviceError
 from napari_bioseg.core.job import Job
 from napari_bioseg.inference.devices import cores, is_out_of_memory
 from napari_bioseg.inference.engine import Engine, TorchEngine
+from napari_bioseg.inference.onnx_engine import OnnxEngine
 from napari_bioseg.inference.options import PredictOptions
 from napari_bioseg.inference.tiles import Span, Tile
 from napari_bioseg.models.devices import choose_device, has_bfloat16
 from napari_bioseg.models.model import Model
+from napari_bioseg.models.onnx_network import OnnxNetwork
 
 _SMALLEST = 32  # edge of a tile below which halving it saves no memory worth the while
 _LARGE = 2**23  # model pixels from which OpenVINO's seconds of preparation pay
@@ -123,7 +125,7 @@ class Runner:
                     f"memory of {failed.device} is used up by tiles of {edge} pixels: went on with {smaller}"
                 )
             elif failed.device != "cpu":
-                self.engine, self._longest = self._torch("cpu"), None
+                self.engine, self._longest = self._plain("cpu"), None
                 self._job.note(f"memory of {failed.device} is used up by the smallest tiles: went on with the CPU")
             else:
                 problem = f"memory is used up even by tiles of {edge} pixels"
@@ -140,47 +142,56 @@ class Runner:
         try:
             return engine(tile, crop)
         except DeviceError as error:
+            if isinstance(engine, OnnxEngine):  # nothing else runs an ONNX file
+                raise
             with self._lock:
                 if engine is self.engine:
                     self._job.note(f"{error}: went on with torch")
-                    self.engine = self._torch(self.device)
+                    self.engine = self._plain(self.device)
         return self.engine(tile, crop)
 
     def _first_engine(self, work: int) -> Engine:
         if not self._wants_openvino(work):
-            return self._torch(self.device)
+            return self._plain(self.device)
         from napari_bioseg.inference.openvino_engine import OpenVinoEngine
 
         key = ("openvino", self._bfloat16, self._threads, self.workers)
         try:
             if key not in self._engines:
                 self._engines[key] = OpenVinoEngine(
-                    self._model.network, self._model.card.output.activation,
+                    self._model.network, self._model.card.output.to_apply,
                     bfloat16=self._bfloat16, threads=self._threads, streams=self.workers,
                 )  # fmt: skip
             return self._engines[key]
         except BiosegError as error:
             self._job.note(f"{error}: went on with torch")
-            return self._torch(self.device)
+            return self._plain(self.device)
 
     def _wants_openvino(self, work: int) -> bool:
-        if self.device != "cpu" or self._options.backend == "torch":
+        if self.device != "cpu" or self._options.backend == "torch" or isinstance(self._model.network, OnnxNetwork):
             return False
         return self._options.backend == "openvino" or (
             work >= _LARGE and importlib.util.find_spec("openvino") is not None
         )
 
-    def _torch(self, device: str) -> Engine:
+    def _plain(self, device: str) -> Engine:
+        """Return what runs this network anywhere."""
+        network, activation = self._model.network, self._model.card.output.to_apply
+        if isinstance(network, OnnxNetwork):
+            return OnnxEngine(network, device, activation)
         bfloat16 = self._bfloat16 and has_bfloat16(device)
         key = ("torch", device, bfloat16)
         engine = self._engines.get(key)
         if not isinstance(engine, TorchEngine):
-            engine = TorchEngine(self._model.network, device, self._model.card.output.activation, bfloat16=bfloat16)
+            engine = TorchEngine(network, device, activation, bfloat16=bfloat16)
             self._engines[key] = engine
         engine.watch(self._job.check)
         return engine
 
     def _bfloat16_allowed(self) -> bool:
+        if isinstance(self._model.network, OnnxNetwork):
+            self._job.note("onnxruntime computes in float32: went on with that")
+            return False
         if has_bfloat16(self.device):
             return True
         self._job.note(f"bfloat16 is slow on this {self.device}: went on with float32")

@@ -75,11 +75,12 @@ class Source:
     def _normalised(
         self, raw: npt.NDArray[Any], lead: Mapping[str, int], pixels: Sequence[Span]
     ) -> npt.NDArray[np.float32]:
+        clip = self._normalisation.clip
         if self._normalisation.scope == "plane" and "Z" in self._model_axes:
             planes = zip(range(*pixels[0]), raw, strict=True)
-            return np.stack([apply_normalisation(p, *self._figures_of({**lead, "Z": z})) for z, p in planes])
+            return np.stack([apply_normalisation(p, *self._figures_of({**lead, "Z": z}), clip) for z, p in planes])
         whole = {a: i for a, i in lead.items() if a != "Z" or self._normalisation.scope == "plane"}
-        return apply_normalisation(raw, *self._figures_of(whole))
+        return apply_normalisation(raw, *self._figures_of(whole), clip)
 
     def _figures_of(self, fixed: Mapping[str, int]) -> tuple[float, float]:
         key = tuple(sorted(fixed.items()))

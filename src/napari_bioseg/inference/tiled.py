@@ -101,6 +101,8 @@ def predict(
     data, axes, note = grey_values(image, options.channel)
     if note:
         job.note(note)
+    if not model.network.exact:
+        job.note(f"{model.card.name} looks at more than its halo: its result depends a little on the tiles")
     plan = make_plan(image, axes, model, options, box=box, job=job)
     plan = _begun(checkpoint, plan, model, options) if checkpoint else _with_tiles(plan, model, options)
     if checkpoint is not None and checkpoint.provenance is not None:

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-import stat
 import zipfile
-import zlib
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from napari_bioseg.core.errors import BiosegError, BrokenModelError, RecipeError, UnreadableFileError
+from napari_bioseg.core.errors import BrokenModelError, RecipeError
 from napari_bioseg.core.files import whole_or_nothing, writing
-from napari_bioseg.models.card import WEIGHTS_FILE, Card, check_weights, read_card
-from napari_bioseg.models.importing import AGAIN, LARGEST, import_folder
+from napari_bioseg.models.card import CARD_FILE, ONNX_FILE, README_FILE, WEIGHTS_FILE, Card, check_weights, read_card
+from napari_bioseg.models.importing import LARGEST, files_of, import_folder
+from napari_bioseg.models.zips import AGAIN, check_entry, reading_zip, unpack_entry
 from napari_bioseg.models.zoo import find_model
-
-_MOST_SMALLER = 100  # times that weights may shrink: no trained ones do by as much as two
-_SMALL = 2**20
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def export_model(name: str | Path, out: Path) -> Path:
@@ -49,9 +43,9 @@ def export_model(name: str | Path, out: Path) -> Path:
     card = read_card(folder)
     check_weights(folder, card)
     with writing(out), whole_or_nothing(out) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in LARGEST:
+        for file in files_of(card):
             # Weights hardly shrink: packing them would only take time.
-            method = zipfile.ZIP_STORED if file == WEIGHTS_FILE else None
+            method = zipfile.ZIP_STORED if file == card.weights_file else None
             if (folder / file).is_file():
                 archive.write(folder / file, file, method)
             else:
@@ -103,35 +97,19 @@ def check_zip_ending(out: Path) -> None:
 
 
 def _unpack(file: Path, folder: Path) -> None:
-    try:
-        with zipfile.ZipFile(file) as archive:
-            for entry in _entries(file, archive):
-                _unpack_entry(archive, entry, folder / entry.filename)
-    except BiosegError:
-        raise
-    except OSError as error:
-        raise UnreadableFileError(str(file), f"cannot be read ({error.strerror or error})", "Check the path") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise UnreadableFileError(str(file), f"is no zip, or a damaged one ({error})", AGAIN) from error
-
-
-def _unpack_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) -> None:
-    with archive.open(entry) as source, writing(target), target.open("wb") as stream:
-        shutil.copyfileobj(source, stream)
+    with reading_zip(file) as archive:
+        for entry in _entries(file, archive):
+            unpack_entry(archive, entry, folder / entry.filename)
 
 
 def _entries(file: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     """Return the entries of an archive that has each file of a model once, and no other entry."""
     entries = archive.infolist()
-    if sorted(e.filename for e in entries) != sorted(LARGEST):
-        there = ", ".join(repr(e.filename) for e in entries[:5]) + (", …" if len(entries) > 5 else "")
-        raise BrokenModelError(str(file), f"must hold {', '.join(LARGEST)} and nothing else, not {there}", AGAIN)
+    there = sorted(e.filename for e in entries)
+    if all(there != sorted((CARD_FILE, README_FILE, weights)) for weights in (WEIGHTS_FILE, ONNX_FILE)):
+        shown = ", ".join(repr(name) for name in there[:5]) + (", …" if len(there) > 5 else "")
+        wanted = f"{CARD_FILE}, {README_FILE}, {WEIGHTS_FILE}"
+        raise BrokenModelError(str(file), f"must hold {wanted} and nothing else, not {shown}", AGAIN)
     for entry in entries:
-        mode = entry.external_attr >> 16
-        if stat.S_IFMT(mode) not in (0, stat.S_IFREG) or entry.compress_type not in _METHODS:
-            raise BrokenModelError(f"{file}: {entry.filename}", "is no plain file", AGAIN)
-        packed = max(entry.compress_size * _MOST_SMALLER, _SMALL)
-        if entry.file_size > min(LARGEST[entry.filename], packed):
-            problem = f"would be {entry.file_size / 2**20:,.0f} MiB, from {entry.compress_size / 2**20:,.0f} MiB"
-            raise BrokenModelError(f"{file}: {entry.filename}", problem, AGAIN)
+        check_entry(file, entry, LARGEST[entry.filename])
     return entries

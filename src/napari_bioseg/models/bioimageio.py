@@ -1,6 +1,7 @@
 """A model as a package for BioImage.IO (Ouyang et al., bioRxiv 2022.06.07.495102), in its format 0.5.
 
-The weights are TorchScript: other programs need neither this package nor code from the archive to run them.
+The weights are TorchScript, which other programs run without this package and without code from the archive, and a
+state dict of an architecture of this package, which `read_package` reads back; those of an ONNX file are that file.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ import yaml
 from napari_bioseg.core.errors import RecipeError
 from napari_bioseg.core.files import file_sha256, whole_or_nothing, writing
 from napari_bioseg.models.archive import check_zip_ending
-from napari_bioseg.models.card import README_FILE, Card
+from napari_bioseg.models.card import ONNX_FILE, README_FILE, Card
 from napari_bioseg.models.model import Model, read_model
-from napari_bioseg.models.normalise import CLIP, Normalisation, apply_normalisation
+from napari_bioseg.models.normalise import Normalisation
+from napari_bioseg.models.onnx_network import OnnxNetwork, opset_of
+from napari_bioseg.models.rdf import OWN
 from napari_bioseg.models.zoo import find_model
 
 FORMAT = "0.5.6"
@@ -30,6 +33,13 @@ LICENCES = (
 )  # fmt: skip
 """Of SPDX, those that are common among models and data."""
 _LEAST = 64  # pixels along Y and X
+
+
+class _Plain(yaml.SafeDumper):
+    """Writes each part out, also those that are the same: parts that stand for others are refused when read."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+        return True
 
 
 def export_bioimageio(name: str | Path, out: Path) -> Path:
@@ -74,19 +84,45 @@ def export_bioimageio(name: str | Path, out: Path) -> Path:
 def _write_package(model: Model, folder: Path) -> None:
     sides = _sides(model)
     grey = np.random.default_rng(0).uniform(0, 255, (1, model.card.input.channels, *sides)).astype(np.float32)
-    offset, gain = model.card.input.normalisation.fit(grey)
-    scaled = torch.from_numpy(apply_normalisation(grey, offset, gain))
-    # Its own check takes seconds; the test output is the network's, so that any validator checks the script.
-    script = torch.jit.trace(model.network, scaled, check_trace=False)  # type: ignore[no-untyped-call]
-    torch.jit.save(script, folder / "weights.pt")
+    scaled = torch.from_numpy(model.card.input.normalisation.apply_to_sample(grey[0, 0]))[None, None]
     with torch.inference_mode():
         logits = model.network(scaled)
-        shown = logits.sigmoid() if model.card.output.activation == "sigmoid" else logits.softmax(1)
+    if not model.card.output.applied:
+        logits = logits.sigmoid() if model.card.output.activation == "sigmoid" else logits.softmax(1)
+    if isinstance(model.network, OnnxNetwork):
+        weights = _write_onnx(model.network, folder)
+    else:
+        weights = _write_torch(model, scaled, folder)
     np.save(folder / "test_input.npy", grey)
-    np.save(folder / "test_output.npy", shown.numpy())
+    np.save(folder / "test_output.npy", logits.numpy())
     (folder / README_FILE).write_text(_documentation(model), encoding="utf-8")
-    description = _describe(model, folder, sides, shown.shape[1])
-    (folder / "rdf.yaml").write_text(yaml.safe_dump(description, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    description = {**_describe(model, folder, sides, logits.shape[1]), "weights": weights}
+    (folder / "rdf.yaml").write_text(
+        yaml.dump(description, Dumper=_Plain, sort_keys=False, allow_unicode=True), encoding="utf-8"
+    )
+
+
+def _write_torch(model: Model, example: torch.Tensor, folder: Path) -> dict[str, Any]:
+    """Write TorchScript for other programs, and the state dict for those that know the architecture, as we do."""
+    # Its own check takes seconds; the test output is the network's, so that any validator checks the script.
+    script = torch.jit.trace(model.network, example, check_trace=False)  # type: ignore[no-untyped-call]
+    torch.jit.save(script, folder / "weights.pt")
+    torch.save(model.network.state_dict(), folder / "state_dict.pt")
+    version, made = torch.__version__.split("+")[0], type(model.network)
+    arguments = model.card.architecture.model_dump(mode="json")["arguments"]
+    architecture = {"import_from": made.__module__, "callable": made.__name__, "kwargs": arguments}
+    state = {**_file(folder, "state_dict.pt"), "architecture": architecture, "pytorch_version": version}
+    script_entry = {**_file(folder, "weights.pt"), "pytorch_version": version, "parent": "pytorch_state_dict"}
+    return {"pytorch_state_dict": state, "torchscript": script_entry}
+
+
+def _write_onnx(network: OnnxNetwork, folder: Path) -> dict[str, Any]:
+    (folder / ONNX_FILE).write_bytes(network.data)
+    return {"onnx": {**_file(folder, ONNX_FILE), "opset_version": opset_of(folder / ONNX_FILE)}}
+
+
+def _file(folder: Path, name: str) -> dict[str, str]:
+    return {"source": name, "sha256": file_sha256(folder / name)}
 
 
 def _sides(model: Model) -> tuple[int, ...]:
@@ -101,9 +137,6 @@ def _sides(model: Model) -> tuple[int, ...]:
 def _describe(model: Model, folder: Path, sides: tuple[int, ...], channels: int) -> dict[str, Any]:
     """Return what ``rdf.yaml`` says."""
     card = model.card
-
-    def file(name: str) -> dict[str, str]:
-        return {"source": name, "sha256": file_sha256(folder / name)}
 
     licence = next((known for known in LICENCES if card.licence.split()[0].rstrip(";,.") == known), None)
     return {
@@ -125,7 +158,7 @@ def _describe(model: Model, folder: Path, sides: tuple[int, ...], channels: int)
                 ],
                 "data": {"type": "float32"},
                 "preprocessing": _preprocessing(card.input.normalisation, model.axes),
-                "test_tensor": file("test_input.npy"),
+                "test_tensor": _file(folder, "test_input.npy"),
             }
         ],
         "outputs": [
@@ -137,11 +170,12 @@ def _describe(model: Model, folder: Path, sides: tuple[int, ...], channels: int)
                     *_space_out(model),
                 ],
                 "data": {"type": "float32"},
-                "postprocessing": [_postprocessing(card)],
-                "test_tensor": file("test_output.npy"),
+                "postprocessing": [] if card.output.applied else [_postprocessing(card)],
+                "test_tensor": _file(folder, "test_output.npy"),
             }
         ],
-        "weights": {"torchscript": {**file("weights.pt"), "pytorch_version": torch.__version__.split("+")[0]}},
+        # All of the card, for those who read it: thresholds, classes, scores, the profile for drift.
+        "config": {OWN: card.model_dump(mode="json")},
     }
 
 
@@ -193,7 +227,9 @@ def _preprocessing(how: Normalisation, axes: str) -> list[dict[str, Any]]:
     elif (how.low, how.high) != (0, 1):
         span = how.high - how.low
         steps.append({"id": "scale_linear", "kwargs": {"gain": 1 / span, "offset": -how.low / span}})
-    return [*steps, {"id": "clip", "kwargs": {"min": -CLIP, "max": CLIP}}]
+    if how.clip is not None:
+        steps.append({"id": "clip", "kwargs": dict(zip(("min", "max"), how.clip, strict=True))})
+    return steps
 
 
 def _plain(name: str) -> str:

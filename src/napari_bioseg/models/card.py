@@ -14,7 +14,10 @@ from napari_bioseg.core.prediction import ClassInfo
 from napari_bioseg.models.normalise import Normalisation
 
 CARD_FILE = "card.yaml"
-WEIGHTS_FILE = "weights.safetensors"
+WEIGHTS_FILE, ONNX_FILE = "weights.safetensors", "weights.onnx"
+ONNX = "onnx"
+"""Name of the architecture that an ONNX file is, network and weights in one."""
+
 README_FILE = "README.md"
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 """What a model may be called: what can be a folder anywhere."""
@@ -53,6 +56,21 @@ class OutputSpec(Options):
         description="Probability, in a channel of the network after its classes, of the cores between which lines part "
         "objects where these are numbered; 0: it has no such channel",
     )
+
+    applied: bool = Field(
+        False,
+        description="Whether the network applies it itself, as an ONNX file may: it gives probabilities",
+    )
+
+    @property
+    def to_apply(self) -> str:
+        """What is still to be done to what the network gives: ``"sigmoid"``, ``"softmax"`` or ``"none"``."""
+        return "none" if self.applied else self.activation
+
+    @property
+    def decision(self) -> dict[str, Any]:
+        """What makes a yes or no of probabilities, by name."""
+        return self.model_dump(exclude={"applied"})
 
     @model_validator(mode="after")
     def _beside_sigmoids(self) -> OutputSpec:
@@ -127,6 +145,17 @@ class Card(Options):
     lineage: Lineage | None = Field(None, description="Of a version; none: made by its recipe alone")
     sample: SampleCheck | None = Field(None, description="What its tests hold it to; every shipped model has one")
 
+    @model_validator(mode="after")
+    def _applied_by_a_file(self) -> Card:
+        if self.output.applied and self.architecture.name != ONNX:
+            raise ValueError("output.applied: only the network of an ONNX file applies its activation itself")
+        return self
+
+    @property
+    def weights_file(self) -> str:
+        """Name of the file with the weights."""
+        return ONNX_FILE if self.architecture.name == ONNX else WEIGHTS_FILE
+
     @property
     def score_line(self) -> str:
         """The measured scores in one line: the first of each metric, which is the mean where there are several.
@@ -147,7 +176,7 @@ def check_weights(folder: Path, card: Card) -> Path:
     BrokenModelError
         It is missing, or is not the one that the card was written for.
     """
-    weights, again = folder / WEIGHTS_FILE, "Copy the model folder again"
+    weights, again = folder / card.weights_file, "Copy the model folder again"
     if not weights.is_file():
         raise BrokenModelError(str(weights), "is missing", again)
     if card.sha256 and file_sha256(weights) != card.sha256:

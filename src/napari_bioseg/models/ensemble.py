@@ -39,12 +39,19 @@ class Ensemble(Network):
             raise ValueError(f"activation {activation!r} is neither sigmoid nor softmax")
         if len({len(network.stride) for network in self.networks}) != 1:
             raise ValueError("members must all be 2-D or all 3-D, and one at least")
+        if any(not list(network.parameters()) for network in self.networks):
+            raise ValueError("a file with a network in it, as ONNX is, cannot be a member")
         self._softmax = activation == "softmax"
 
     @property
     def networks(self) -> list[Network]:
         """The members."""
         return [member for member in self.members if isinstance(member, Network)]
+
+    @property
+    def exact(self) -> bool:  # type: ignore[override]
+        """Whether all members are."""
+        return all(network.exact for network in self.networks)
 
     @property
     def stride(self) -> tuple[int, ...]:

@@ -9,10 +9,11 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from napari_bioseg.core.errors import BrokenModelError
+from napari_bioseg.core.errors import BiosegError, BrokenModelError
 from napari_bioseg.core.files import file_sha256, whole_or_nothing
-from napari_bioseg.models.card import CARD_FILE, README_FILE, WEIGHTS_FILE, Card, check_weights, read_card
+from napari_bioseg.models.card import CARD_FILE, README_FILE, Card, check_weights, read_card
 from napari_bioseg.models.network import Network
+from napari_bioseg.models.onnx_network import OnnxNetwork
 from napari_bioseg.models.registry import build_network
 
 
@@ -50,18 +51,25 @@ class Model:
 
 
 def read_model(folder: Path) -> Model:
-    """Load a model folder; the weights are safetensors, so nothing is unpickled.
+    """Load a model folder; the weights are safetensors or an ONNX file, so nothing is unpickled.
 
     Raises
     ------
     BrokenModelError
         Card or weights are missing, damaged, or do not belong together.
+    MissingDependencyError
+        Its network needs a package that is not installed.
     """
     card = read_card(folder)
     weights = check_weights(folder, card)
     try:
         network = build_network(card.architecture.name, card.architecture.arguments)
-        network.load_state_dict(load_file(weights))
+        if isinstance(network, OnnxNetwork):
+            network.load(weights)
+        else:
+            network.load_state_dict(load_file(weights))
+    except BiosegError:
+        raise
     except (SafetensorError, RuntimeError, TypeError, ValueError) as error:
         problem = f"does not fit its card ({str(error).splitlines()[0]})"
         raise BrokenModelError(str(weights), problem, "Copy the model folder again") from error
@@ -69,7 +77,7 @@ def read_model(folder: Path) -> Model:
 
 
 def write_model(folder: Path, card: Card, network: torch.nn.Module, readme: str) -> Card:
-    """Write `card.yaml`, `weights.safetensors` and `README.md`; the folder appears complete or not at all.
+    """Write `card.yaml`, the weights and `README.md`; the folder appears complete or not at all.
 
     Returns
     -------
@@ -78,11 +86,14 @@ def write_model(folder: Path, card: Card, network: torch.nn.Module, readme: str)
     """
     with whole_or_nothing(folder) as part:
         part.mkdir()
-        state = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
-        save_file(state, part / WEIGHTS_FILE)
+        weights = part / card.weights_file
+        if isinstance(network, OnnxNetwork):
+            weights.write_bytes(network.data)
+        else:
+            save_file({k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}, weights)
         # safetensors writes for the owner alone; a model is for everyone who may read the folder.
-        (part / WEIGHTS_FILE).chmod(0o644)
-        card = card.model_copy(update={"sha256": file_sha256(part / WEIGHTS_FILE)})
+        weights.chmod(0o644)
+        card = card.model_copy(update={"sha256": file_sha256(weights)})
         (part / CARD_FILE).write_text(card.to_yaml(), encoding="utf-8")
         (part / README_FILE).write_text(readme, encoding="utf-8")
     return card

@@ -11,7 +11,7 @@ class Network(nn.Module, ABC):
     """A fully convolutional network, exact under tiling in eval mode.
 
     Logits of shape ``(N, K, *space)`` for an input ``(N, C, *space)`` whose sides are multiples of
-    `stride`. No layer may use statistics of the tile it sees.
+    `stride`. No layer may use statistics of the tile it sees, or the network must say that it is not `exact`.
     """
 
     encoder_name = ""
@@ -19,6 +19,9 @@ class Network(nn.Module, ABC):
 
     head_name = ""
     """Name of the submodule that makes logits of features and can be replaced alone; empty: none can."""
+
+    exact = True
+    """Whether tiles give what the whole image gives, but for rounding; some networks of others only nearly do."""
 
     @property
     @abstractmethod

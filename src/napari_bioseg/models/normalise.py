@@ -15,7 +15,7 @@ from pydantic import Field
 from napari_bioseg.core.options import Options
 
 CLIP = 10.0
-"""Largest normalised value."""
+"""Largest normalised value, unless a card says otherwise."""
 
 
 class Normalisation(Options):
@@ -25,6 +25,9 @@ class Normalisation(Options):
     scope: Literal["plane", "volume"] = Field("plane", description="What the figures are taken from")
     low: float = Field(1.0, description="Percentile, or grey value if fixed, that becomes 0")
     high: float = Field(99.0, description="Percentile, or grey value if fixed, that becomes 1")
+    clip: tuple[float, float] | None = Field(
+        (-CLIP, CLIP), description="Least and largest normalised value, those beyond become these; null: any"
+    )
 
     def fit(self, sample: npt.NDArray[Any]) -> tuple[float, float]:
         """Return ``(offset, gain)`` for ``(value - offset) * gain``, from grey values of any shape."""
@@ -39,8 +42,24 @@ class Normalisation(Options):
         # A constant image has no span: keep its values finite instead of dividing by nothing.
         return float(low), 1.0 / span if span > 0 else 1.0
 
+    def apply(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Return a plane or a volume normalised by its own figures, in any number of axes."""
+        return apply_normalisation(values, *self.fit(values), self.clip)
 
-def apply_normalisation(values: npt.NDArray[Any], offset: float, gain: float) -> npt.NDArray[np.float32]:
-    """Return ``(values - offset) * gain`` as float32; not-a-number becomes 0, extremes are clipped to ±`CLIP`."""
+    def apply_to_sample(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Return ``(*space)`` as a network sees it, ``(Y, X)`` or ``(Z, Y, X)``, normalised."""
+        if self.scope == "plane" and values.ndim == 3:
+            return np.stack([self.apply(plane) for plane in values])
+        return self.apply(values)
+
+
+def apply_normalisation(
+    values: npt.NDArray[Any], offset: float, gain: float, clip: tuple[float, float] | None = (-CLIP, CLIP)
+) -> npt.NDArray[np.float32]:
+    """Return ``(values - offset) * gain`` as float32, clipped; not-a-number becomes 0, unclipped infinities too."""
     scaled = (np.asarray(values, dtype=np.float32) - np.float32(offset)) * np.float32(gain)
-    return np.clip(np.nan_to_num(scaled, nan=0.0, posinf=CLIP, neginf=-CLIP), -CLIP, CLIP, out=scaled)
+    low, high = clip or (0.0, 0.0)
+    np.nan_to_num(scaled, copy=False, nan=0.0, posinf=high, neginf=low)
+    if clip is not None:
+        np.clip(scaled, low, high, out=scaled)
+    return scaled

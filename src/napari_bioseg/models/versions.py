@@ -17,7 +17,7 @@ from pydantic import Field
 from napari_bioseg.core.errors import BrokenModelError, ModelNotFoundError, RecipeError, UnwritableFileError
 from napari_bioseg.core.files import file_sha256, whole_or_nothing, writing
 from napari_bioseg.core.options import Options, read_yaml
-from napari_bioseg.models.card import CARD_FILE, README_FILE, WEIGHTS_FILE, Card, Lineage, check_weights, read_card
+from napari_bioseg.models.card import CARD_FILE, README_FILE, Card, Lineage, check_weights, read_card
 from napari_bioseg.models.version_history import Event, add_event, read_history
 
 VERSIONS, ALIASES, HISTORY = "versions", "aliases.yaml", "history.jsonl"
@@ -182,7 +182,7 @@ class Family:
         """
         if self.with_weights_of(source) is None:
             card = read_card(source)
-            sha256 = file_sha256(source / WEIGHTS_FILE)
+            sha256 = file_sha256(source / card.weights_file)
             origin = Lineage(parent=card.name, parent_version=card.version, parent_sha256=sha256)
             self.add(source, "copied", lineage=card.lineage or origin)
 
@@ -194,8 +194,9 @@ class Family:
         BrokenModelError
             The folder has no card or no weights.
         """
-        sha256 = file_sha256(check_weights(source, read_card(source)))
-        there = {n: self.version(n) / WEIGHTS_FILE for n in self.versions}
+        card = read_card(source)
+        sha256 = file_sha256(check_weights(source, card))
+        there = {n: self.version(n) / card.weights_file for n in self.versions}
         return next((n for n, file in there.items() if file.is_file() and file_sha256(file) == sha256), None)
 
     def choose(self, number: int, what: str = "rolled back") -> None:
@@ -218,7 +219,7 @@ class Family:
             target.parent.mkdir(exist_ok=True)
             with whole_or_nothing(target, overwrite=False) as part:
                 part.mkdir()
-                shutil.copyfile(source / WEIGHTS_FILE, part / WEIGHTS_FILE)
+                shutil.copyfile(source / card.weights_file, part / card.weights_file)
                 (part / CARD_FILE).write_text(card.to_yaml(), encoding="utf-8")
                 (part / README_FILE).write_text(readme, encoding="utf-8")
 

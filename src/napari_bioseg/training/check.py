@@ -89,6 +89,10 @@ def check_network(recipe: Recipe, network: Network) -> None:
         As said.
     """
     stride, name = network.stride, f"architecture {recipe.architecture.name!r}"
+    if recipe.output.applied:
+        raise RecipeError("output.applied", "is of networks that are not trained here", "Leave it out")
+    if not list(network.parameters()):
+        raise RecipeError(name, "cannot be trained: its weights are part of a file", "Choose another architecture")
     if len(stride) != len(recipe.patch):
         raise RecipeError(name, f"has {len(stride)} axes, the input {recipe.input.axes}", "Make them the same")
     if any(side % step for side, step in zip(recipe.patch, stride, strict=True)):

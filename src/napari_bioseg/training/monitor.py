@@ -55,7 +55,7 @@ class Monitor:
         self._write(maps, epoch)
         if not self._held_out:
             return None
-        task, decision = TASKS.get(self._recipe.task), Decision(**self._recipe.output.model_dump())
+        task, decision = TASKS.get(self._recipe.task), Decision(**self._recipe.output.decision)
         metric = self._recipe.metrics[0]
         scores = [
             task.score(metric, p, s.target, decision)

@@ -15,7 +15,6 @@ from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.core.errors import RecipeError
 from napari_bioseg.core.image import Image
 from napari_bioseg.models.card import InputSpec
-from napari_bioseg.models.normalise import apply_normalisation
 from napari_bioseg.models.pixel_size import model_pixels
 from napari_bioseg.tasks import IGNORED, map_labels, mark_cores
 from napari_bioseg.training.kinds import kind_planes, kind_target
@@ -125,7 +124,7 @@ def prepare(
     """
     step = (depth or len(grey)) if spec.normalisation.scope == "volume" else 1
     parts = [grey[i : i + step] for i in range(0, len(grey), step)]
-    image = np.concatenate([apply_normalisation(part, *spec.normalisation.fit(part)) for part in parts])
+    image = np.concatenate([spec.normalisation.apply(part) for part in parts])
     factors, _ = model_pixels(spec, pixel_size)
     zoom = [1.0] * (3 - len(factors)) + [1 / f for f in factors]
     if any(z != 1 for z in zoom):

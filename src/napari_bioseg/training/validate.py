@@ -15,7 +15,7 @@ from napari_bioseg.training.sample import Sample
 def validate(recipe: Recipe, network: Network, samples: list[Sample]) -> float:
     """Return the mean of `recipe.select_on` over the samples."""
     task = TASKS.get(recipe.task)
-    decision = Decision(**recipe.output.model_dump())
+    decision = Decision(**recipe.output.decision)
     scores = [
         task.score(recipe.select_on, predict_whole(recipe, network, s.image), s.target, decision) for s in samples
     ]

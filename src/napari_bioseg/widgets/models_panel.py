@@ -21,6 +21,7 @@ from napari_bioseg.widgets.models_view import NO_VERSIONS, ModelsView
 from napari_bioseg.widgets.worker import Task
 
 ZIP_FILTER = "Zip archives (*.zip)"
+MODEL_FILTER = "Models (*.zip *.onnx *.pt *.pth *.safetensors rdf.yaml bioimageio.yaml)"
 
 
 class ModelsPanel(JobPanel):
@@ -112,10 +113,10 @@ class ModelsPanel(JobPanel):
     def import_from(self, file: Path) -> None:
         """Take a model from a file into the user's zoo."""
 
-        def work(_job: Job) -> Card:
-            from napari_bioseg.models.archive import import_model
+        def work(job: Job) -> Card:
+            from napari_bioseg.workflows.third_party import import_file
 
-            return import_model(file)
+            return import_file(file, job=job)
 
         if not self.running:
             self.start(work, f"Importing {file.name}", self._imported)
@@ -210,6 +211,6 @@ class ModelsPanel(JobPanel):
             then(Path(name) if Path(name).suffix else Path(name + ".zip"))
 
     def _ask_what(self) -> None:
-        name, _ = QFileDialog.getOpenFileName(self, "Import model", "", ZIP_FILTER)
+        name, _ = QFileDialog.getOpenFileName(self, "Import model", "", MODEL_FILTER)
         if name:
             self.import_from(Path(name))

@@ -34,7 +34,9 @@ class ModelsView(PanelView):
         self.card = _words("Card")
         self.export_button = building.button("Export…", "Save the chosen version as one file, for another computer")
         self.import_button = building.button(
-            "Import…", "Take a model from a file into your zoo, as a new version; what is in use stays in use"
+            "Import…",
+            "Take a model from a file into your zoo, as a new version; what is in use stays in use. "
+            "A model saved here, a BioImage.IO package, or weights (ONNX, state dict) with their card beside them",
         )
         self.bioimageio_button = building.button(
             "BioImage.IO…",

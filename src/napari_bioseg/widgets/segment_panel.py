@@ -192,7 +192,7 @@ class SegmentPanel(ModelPanel):
 
     def _retuned(self, result: Result) -> SegmentOptions:
         values = {**result.segmentation.options.model_dump(), **self.view.labels_form.values()}
-        return SegmentOptions.checked(values, "options of segment").resolved(result.model.card.output.model_dump())
+        return SegmentOptions.checked(values, "options of segment").resolved(result.model.card.output.decision)
 
     def _image_changed(self) -> None:
         image = self.view.image.image()

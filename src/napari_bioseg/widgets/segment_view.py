@@ -60,7 +60,7 @@ class SegmentView(ModelView):
     def show_own(self, output: OutputSpec) -> None:
         """Show the model's own values while the user has set none."""
         numbered = bool(self.labels_form.controls["instances"].value())
-        own = DecodeOptions(instances=numbered).limits(output.model_dump())
+        own = DecodeOptions(instances=numbered).limits(output.decision)
         for name in Limits._fields:
             control = self.labels_form.controls[name]
             if isinstance(control, Slider):

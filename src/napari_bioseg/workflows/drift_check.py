@@ -195,6 +195,7 @@ def _inverted(windows: Sequence[Window], model: Model, encoder: Encoder, profile
     normalisation = model.card.input.normalisation
     if normalisation.method != "fixed":
         # Its percentiles need not lie as far from either end.
-        turned = [apply_normalisation(grey, *normalisation.fit(np.stack(turned))) for grey in turned]
+        figures = normalisation.fit(np.stack(turned))
+        turned = [apply_normalisation(grey, *figures, normalisation.clip) for grey in turned]
     changed = [replace(w, grey=grey, features=encoder(grey)) for w, grey in zip(some, turned, strict=True)]
     return ratios(distances(describe_windows(changed), profile), profile)

@@ -110,7 +110,7 @@ def evaluate_image(
     one make an interval.
     """
     p = probabilities(image, model, options, job=job)
-    own = model.card.output.model_dump()
+    own = model.card.output.decision
     given = {name: value for name in ("threshold", "separate") if (value := getattr(options, name)) is not None}
     decision, classes = Decision(**{**own, **given}), model.card.classes
     scored = partial(_scores, TASKS.get(model.card.task), classes, decision=decision)

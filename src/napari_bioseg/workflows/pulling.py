@@ -7,13 +7,13 @@ from tempfile import TemporaryDirectory
 
 from napari_bioseg.core.files import writing
 from napari_bioseg.core.job import Job
-from napari_bioseg.models.importing import import_folder
+from napari_bioseg.models.card import CARD_FILE
+from napari_bioseg.models.importing import files_of, import_folder, received_card
 from napari_bioseg.models.versions import Family
 from napari_bioseg.models.zoo import user_models_folder
 from napari_bioseg.runs.mirror import opened
 from napari_bioseg.runs.registry import CHAMPION, fetch
 from napari_bioseg.runs.server import address
-from napari_bioseg.workflows.zoo_mirror import FILES
 
 
 def pull_model(
@@ -63,7 +63,9 @@ def pull_model(
     with TemporaryDirectory(prefix="bioseg-") as temporary:
         folder, source = Path(temporary), f"models:/{name}@{version}"
         with opened(uri) as mirror, writing(folder):
-            fetch(mirror, name, version, FILES, folder)
+            fetch(mirror, name, version, (CARD_FILE,), folder)
+            files = files_of(received_card(folder, f"{uri} {source}"))
+            fetch(mirror, name, version, [file for file in files if file != CARD_FILE], folder)
         job.check()
         there = Family(user_models_folder() / (family or name))
         known = there.with_weights_of(folder)

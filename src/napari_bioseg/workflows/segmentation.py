@@ -134,7 +134,7 @@ def decode(
     job: Job | None = None,
 ) -> Segmentation:
     """Turn probabilities into labels; the network is not run."""
-    options = options.resolved(model.card.output.model_dump())
+    options = options.resolved(model.card.output.decision)
     labels = decode_volume(prediction, DecodeOptions(**_only(options, DecodeOptions)), store=store, job=job)
     return Segmentation(labels, prediction, options)
 

@@ -187,7 +187,7 @@ def _with_best_threshold(recipe: Recipe, network: Network, job: Job) -> Recipe:
     maps = [probabilities(image, model, PredictOptions(backend="torch"), job=job) for image, _ in val]
 
     def score(threshold: float) -> float:
-        decision = Decision(**{**recipe.output.model_dump(), "threshold": threshold})
+        decision = Decision(**{**recipe.output.decision, "threshold": threshold})
         return mean(task.score(recipe.select_on, p, target, decision) for p, (_, target) in zip(maps, val, strict=True))
 
     return _with_threshold(recipe, max(_THRESHOLDS, key=score))

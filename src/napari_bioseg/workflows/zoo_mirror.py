@@ -5,16 +5,14 @@ from __future__ import annotations
 from itertools import takewhile
 
 from napari_bioseg.core.errors import BrokenModelError
-from napari_bioseg.models.card import CARD_FILE, README_FILE, WEIGHTS_FILE, read_card
+from napari_bioseg.models.card import read_card
+from napari_bioseg.models.importing import files_of
 from napari_bioseg.models.versions import Family
 from napari_bioseg.models.zoo import find_family, list_families
 from napari_bioseg.runs.mirror import Mirror
 from napari_bioseg.runs.registry import crown, log_model, register
 from napari_bioseg.runs.trained_model import TrainedModel
 from napari_bioseg.workflows.run_contents import model_of
-
-FILES = (CARD_FILE, README_FILE, WEIGHTS_FILE)
-"""What of a model folder goes to a registry, and comes from it."""
 
 
 class ZooMirror:
@@ -40,7 +38,7 @@ class ZooMirror:
             The server's id of the run.
         """
         families = self._families.get(model.sha256, ())
-        log_model(self._mirror, model, FILES, run)
+        log_model(self._mirror, model, files_of(read_card(model.folder)), run)
         for name in families or (model.name,):
             register(self._mirror, name, model, run)
         self._touched.update(families)
@@ -51,11 +49,12 @@ class ZooMirror:
             family = find_family(name)
             try:
                 folder = family.version(family.champion)
-                model = model_of(read_card(folder), folder)
+                card = read_card(folder)
             except BrokenModelError:  # there is none, for now
                 continue
+            model = model_of(card, folder)
             # It may be one that no run here has made.
-            log_model(self._mirror, model, FILES)
+            log_model(self._mirror, model, files_of(card))
             crown(self._mirror, name, register(self._mirror, name, model), _champion_since(family))
 
 
