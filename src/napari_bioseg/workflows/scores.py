@@ -23,7 +23,7 @@ class Row:
         Of the single grey-value threshold with the best Dice, found with the truth in hand: a model means
         something only above it. Scores of cells parted by membranes are left out, and those of boxes.
     intervals : dict of str to tuple of float
-        95 % of the scores: of boxes by drawing frames, where 5 or more have a box; of labels of the mean of slices, each
+        95 % of the scores: of boxes by drawing frames, where 5 or more have a box; of labels the mean of slices, each
         scored by itself, where the network sees planes and there are 3 or more; of `mean_row` over its images.
     """
 
