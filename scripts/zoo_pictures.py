@@ -41,7 +41,7 @@ def draw(cases: Cases, card: Card, file: Path) -> None:
         _scale_bar(line[0], case)
     if cases.metric not in PARTED and not boxes:
         _legend(figure, card)
-    figure.savefig(file, dpi=100, pil_kwargs={"quality": 82})
+    figure.savefig(file, dpi=100, pil_kwargs={"quality": 75})
 
 
 def _show(axes: Axes, grey: np.ndarray, what: Any, colours: list[str]) -> None:
