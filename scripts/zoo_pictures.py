@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from skimage.measure import label
 from skimage.segmentation import find_boundaries
-from zoo_cases import Case, Cases
+from zoo_cases import PARTED, Case, Cases
 
 from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.metrics.paired import TITLES
@@ -20,8 +20,6 @@ from napari_bioseg.models.card import Card
 
 OPACITY, BOX = 0.4, "#e69f00"
 CELLS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
-PARTED = ("v_rand", "v_info")
-"""Metrics of who is parted from whom: each connected part has a colour of its own."""
 
 
 def draw(cases: Cases, card: Card, file: Path) -> None:
