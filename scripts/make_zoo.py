@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_bioseg.metrics.paired import TITLES
-from napari_bioseg.models.card import CARD_FILE, WEIGHTS_FILE, Card, Score, read_card
+from napari_bioseg.models.card import CARD_FILE, WEIGHTS_FILE, Card, read_card
 from napari_bioseg.workflows.readme import evaluate_command
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -120,7 +120,7 @@ def section(card: Card, fact: dict[str, Any]) -> str:
         "Data": card.data,
         "Licence": card.licence,
         "Split": card.split,
-        "Scores": "; ".join(_score(s) for s in headline(card)),
+        "Scores": "<br>".join(_scores(card)),
         "Score it again": _command(card),
     }
     rows = "".join(f"| {title} | {text} |\n" for title, text in lines.items() if text)
@@ -134,28 +134,34 @@ def _speed(card: Card, fact: dict[str, Any]) -> str:
     return f"{fact['seconds']:g} s a megapixel{alone}"
 
 
-def headline(card: Card) -> list[Score]:
-    """Return the first score of each metric, which is the mean where there are several."""
-    return list({score.metric: score for score in reversed(card.scores)}.values())[::-1]
+def _scores(card: Card) -> list[str]:
+    """Return a line for each set of images, with the first score of each metric: the mean where there are several."""
+    first = list({score.metric: score for score in reversed(card.scores)}.values())[::-1]
+    lines: dict[str, list[str]] = {}
+    for score in first:
+        span = "" if score.low is None else f" ({score.low:.2f} to {score.high:.2f})"
+        lines.setdefault(f"{score.on}, n = {score.n}", []).append(f"{_title(score.metric)} {score.value:.3f}{span}")
+    return [f"{where}: {', '.join(scores)}" for where, scores in lines.items()]
 
 
-def _score(score: Score) -> str:
-    span = "" if score.low is None else f" ({score.low:.2f} to {score.high:.2f})"
-    return f"{score.metric} {score.value:.3f}{span}, n = {score.n}, {score.on}"
+def _title(metric: str) -> str:
+    """Return how a metric is written; that of a single class says which."""
+    of_class = (f"{title} of {metric[len(key) + 1 :]}" for key, title in TITLES.items() if metric.startswith(f"{key}_"))
+    return TITLES.get(metric) or next(of_class, metric)
 
 
 def _command(card: Card) -> str:
     command = evaluate_command(card)
-    fold = "not by the shipped weights: the scores are of networks that its recipe trains first"
+    fold = "not with the shipped weights: the scores are of networks that its recipe trains first"
     return f"`{command}`" if command else fold
 
 
 def _shown(card: Card, fact: dict[str, Any]) -> str:
     if "cases" not in fact:
         return "There is no picture of it.\n"
-    scores = ", ".join(f"{name} {score}" for name, score in fact["cases"].items())
+    scores = "; ".join(f"{name}: {score}" for name, score in fact["cases"].items())
     shown = f"![Image, truth and prediction of a good and of a bad case](images/{picture(card.name).name})"
-    return f"{shown}\n\n{fact['note']} {scores}.\n"
+    return f"{shown}\n\n{fact['note']} {scores[:1].upper()}{scores[1:]}.\n"
 
 
 if __name__ == "__main__":

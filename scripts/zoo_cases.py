@@ -138,9 +138,10 @@ def detection_cases(card: Card) -> Cases:
     for spec in (s for s in recipe_on_card(card).simulated if s.use == "test"):
         for image, truth in simulated_images(spec):
             found += _of_frames(card, take_planes(image, (0, FRAMES)), truth, f"simulated, {spec.group}", clock)
-    ranked = sorted(found, key=lambda case: case.score)
-    real = sorted(_of_frames(card, *_movie(), "storm_test", clock), key=lambda case: case.score)
-    shown = {"good": ranked[-1], "bad": ranked[0], "public movie, bad": real[0]}
+    # Of equal ones those with more to see.
+    good, bad = max(found, key=lambda c: (c.score, len(c.truth))), min(found, key=lambda c: (c.score, -len(c.truth)))
+    real = min(_of_frames(card, *_movie(), "storm_test", clock), key=lambda case: case.score)
+    shown = {"good": good, "bad": bad, "public movie": real}
     note = "The best and the worst part of simulated frames, and the worst of a public movie that the network never saw"
     note += ", whose truth is centres without sizes."
     return Cases(shown, "f1", note, clock.rate)
