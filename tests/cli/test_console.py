@@ -29,3 +29,15 @@ def test_ctrl_c_in_the_middle_of_a_line_cancels(
         monkeypatch.undo()
         assert job.cancelled
     assert "press Ctrl-C again" in capfd.readouterr().err
+
+
+def test_a_warning_has_a_line_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    monkeypatch.setattr(screen, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stderr", screen)
+    with console_job() as job:
+        job.stage("Looking at the whole of the image, slowly", 4)
+        job.warn("noise 3x")
+        job.stage("Detecting", 4)
+    shown = [line.split("\r")[-1].rstrip() for line in screen.getvalue().split("\n")]
+    assert shown[0] == "warning: noise 3x"

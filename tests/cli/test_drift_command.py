@@ -42,3 +42,16 @@ def test_what_cannot_be_compared_is_exit_code_1(frames: Path, here: Here, tiny_z
     assert code == 1
     assert "no reference profile" in said
     assert here("drift", frames / "none.tif", "--model", "tiny2d")[0] == 1
+
+
+def test_a_prediction_warns_in_one_line_and_ends_well(frames: Path, tmp_path: Path, here: Here) -> None:
+    flags = ("--axes", "YX", "--out", tmp_path / "boxes.csv", "--json")
+    code, said = here("detect", frames / "blurred.tif", *flags)
+    (line,) = [line for line in said.splitlines() if line.startswith("warning: ")]
+    assert code == 0
+    assert "out of focus" in line
+    assert said.index(line) < said.index("Detecting")
+    report = json.loads(said[said.index("{") :])
+    assert report["drift"]["causes"][0]["words"] in line
+    code, said = here("detect", frames / "blurred.tif", *flags, "--no-drift")
+    assert (code, "warning" in said, "Looking" in said) == (0, False, False)

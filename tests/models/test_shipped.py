@@ -1,4 +1,4 @@
-"""What is shipped is what its recipe says, and works; generated over `models/`: a new model is tested by existing.
+"""What is shipped is what its recipe says, and works: generated over `models/`, a new model is tested by existing.
 
 A model brings along the simulated image that it must do well on, and the least score there (``card.sample`` in its
 recipe). How a model of a task is run, and scored, is in `RUN` and `SCORE`: a task that they lack is an error.

@@ -12,10 +12,11 @@ import torch
 from napari_bioseg.core import Job, Progress, RecipeError
 from napari_bioseg.core.errors import Cancelled
 from napari_bioseg.models import load_model
+from napari_bioseg.models.card import ArchitectureSpec
 from napari_bioseg.models.ensemble import Ensemble, members_of
 from napari_bioseg.runs import Run
 from napari_bioseg.training.check import check_recipe
-from napari_bioseg.training.members import fit_members
+from napari_bioseg.training.members import fit_members, parts
 from napari_bioseg.training.recipe import Recipe, read_recipe
 from napari_bioseg.workflows.training import train
 
@@ -98,3 +99,13 @@ def test_wrong_ensembles_are_told(make_recipe: MakeRecipe, changes: dict[str, An
 def test_members_stand_for_the_architecture(make_recipe: MakeRecipe) -> None:
     values = make_recipe().model_dump(exclude={"architecture"})
     assert Recipe.checked({**values, "members": [_unet(2, 4)]}, "test").architecture.arguments["widths"] == [2, 4]
+
+
+def test_a_member_may_learn_at_its_own_rate_and_length(make_recipe: MakeRecipe) -> None:
+    recipe = make_recipe(members=[_unet(2, 4), {**_unet(4, 8), "learning_rate": 0.5, "epochs": 7}])
+    plain, own = parts(recipe)
+    assert (plain.learning_rate, plain.epochs) == (recipe.learning_rate, recipe.epochs)
+    assert (own.learning_rate, own.epochs) == (0.5, 7)
+    assert own.architecture == ArchitectureSpec(**_unet(4, 8))
+    # What the run stores is read again.
+    assert Recipe.checked(recipe.model_dump(), "again") == recipe

@@ -147,6 +147,11 @@ def test_another_image_or_model_takes_the_warning_away(window, qtbot, write_prof
     assert row.isVisible()
     panel.view.model.prefer("tiny3d")
     assert not row.isVisible()
+    panel.view.model.prefer("tiny2d")
+    panel.view.look_form.set_values({"drift": False})
+    labels = segment(panel, qtbot)
+    assert not row.isVisible()
+    assert "drift" not in result_of(labels).segmentation.provenance
 
 
 @pytest.mark.parametrize("kind", ["none", "broken"])

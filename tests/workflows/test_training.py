@@ -51,6 +51,17 @@ def test_a_resumed_run_has_its_scores_once(
     assert _tests(folder) == before
     assert set(before) == ({"a.tif", "b.tif", "c.tif"} if folds else {"c.tif"})
     assert load_model(model).card.scores
+    _check_confusion(folder)
+
+
+def _check_confusion(run: Path) -> None:
+    lines = [line for line in Run(run).metrics() if "test" in line]
+    header, *table = [line.split(",") for line in (run / "confusion.csv").read_text(encoding="utf-8").splitlines()]
+    assert header == ["true class", "found as background", "found as square"]
+    assert [row[0] for row in table] == ["background", "square"]
+    counts = np.array([row[1:] for row in table], int)
+    assert np.array_equal(counts, np.sum([line["confusion"] for line in lines], axis=0))
+    assert counts.sum(axis=1).tolist() == [736 * len(lines), 288 * len(lines)]
 
 
 def test_a_stopped_scoring_writes_no_model(make_recipe: MakeRecipe, tmp_path: Path) -> None:

@@ -42,11 +42,18 @@ class _Line:
         else:
             typer.echo(text, err=True)
 
+    def warn(self, text: str) -> None:
+        """Write a line of its own, over the progress on a terminal."""
+        line = f"warning: {text}"
+        typer.echo("\r" + line.ljust(self._width) if self._width else line, err=True)
+        self._width = 0
+
 
 @contextmanager
 def console_job() -> Iterator[Job]:
     """Yield a job that shows its progress and is cancelled by Ctrl-C (again: at once)."""
-    job = Job(_Line())
+    line = _Line()
+    job = Job(line, line.warn)
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         if job.cancelled:

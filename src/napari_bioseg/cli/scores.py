@@ -14,7 +14,10 @@ _TITLES = {"f1": f"f1 ({RADIUS:g} px)", "f1_integral": "f1_integral (0-3 px)"}
 
 def scores_of(rows: Sequence[Row]) -> dict[str, Any]:
     """Return what ``--json`` prints; F1 carries its radius in pixels."""
-    images = [{"image": r.image, **r.scores, "oracle": r.oracle, "intervals": r.intervals} for r in rows]
+    images = [
+        {"image": r.image, **r.scores, "oracle": r.oracle, "intervals": r.intervals, "confusion": r.confusion}
+        for r in rows
+    ]
     return {"images": images, **({"f1_radius": RADIUS} if "f1" in rows[0].scores else {})}
 
 

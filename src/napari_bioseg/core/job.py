@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from napari_bioseg.core.errors import Cancelled
+
+log = logging.getLogger("napari_bioseg")
 
 
 @dataclass(frozen=True)
@@ -57,10 +60,14 @@ class Job:
     ----------
     listener : callable, optional
         Called with a `Progress` after each step, from whichever thread made it.
+    warn : callable, optional
+        Called with what the user should know before the job goes on; without it, that is logged.
     """
 
-    def __init__(self, listener: Callable[[Progress], None] | None = None) -> None:
-        self._listener = listener
+    def __init__(
+        self, listener: Callable[[Progress], None] | None = None, warn: Callable[[str], None] | None = None
+    ) -> None:
+        self._listener, self._warn = listener, warn or log.warning
         self._stop = threading.Event()
         self._enough = threading.Event()
         self._going = threading.Event()
@@ -86,7 +93,7 @@ class Job:
 
     def part(self, listener: Callable[[Progress], None] | None = None) -> Job:
         """Return a job for a part of this one: it is paused and stopped with it, and counts steps of its own."""
-        part = Job(listener)
+        part = Job(listener, self._warn)
         part._stop, part._enough, part._going = self._stop, self._enough, self._going
         return part
 
@@ -111,6 +118,10 @@ class Job:
         with self._lock:
             if text not in self.notes:
                 self.notes.append(text)
+
+    def warn(self, text: str) -> None:
+        """Tell the user something at once, in one line; the job goes on."""
+        self._warn(text)
 
     def cancel(self) -> None:
         """Ask the job to stop at its next step."""

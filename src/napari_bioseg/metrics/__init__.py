@@ -1,5 +1,6 @@
 """Scores of a segmentation against a ground truth: numpy, scipy and scikit-image only."""
 
+from napari_bioseg.metrics.confusion import confusion_matrix
 from napari_bioseg.metrics.membranes import MembraneScores, membrane_scores, thin_borders
 from napari_bioseg.metrics.overlap import dice, iou, oracle_threshold_dice, pixel_accuracy
 from napari_bioseg.metrics.partition import PartitionScores, information_scores, rand_scores
@@ -11,6 +12,7 @@ __all__ = [
     "PartitionScores",
     "auprc",
     "cldice",
+    "confusion_matrix",
     "dice",
     "information_scores",
     "iou",

@@ -12,7 +12,6 @@ import numpy as np
 from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
 from napari_bioseg.plugin.box_layer import BoxState, box_layer
-from napari_bioseg.plugin.first_look import with_drift
 from napari_bioseg.plugin.places import data_shape
 from napari_bioseg.plugin.session import labels_placement, target_of
 from napari_bioseg.postprocess.boxes import BoxOptions, BoxSelector
@@ -97,6 +96,7 @@ def run_detection(request: BoxRequest, job: Job, *, look: FirstLook | None = Non
     """
     from napari_bioseg.models import load_model
     from napari_bioseg.workflows.detection import detect_image
+    from napari_bioseg.workflows.drift_look import with_drift
 
     job.stage(f"Loading {request.options.model}")
     model = load_model(request.options.model)

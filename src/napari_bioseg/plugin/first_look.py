@@ -98,21 +98,10 @@ def first_look(
     return FirstLook(layer, card, options, key, _looks(layer).get(key), tell)
 
 
-def drift_options(options: Any, *, preview: bool = False) -> DriftOptions:
-    """Return the part of `SegmentOptions` or `DetectOptions` that a look takes; a preview looks at the whole image."""
-    values = {name: getattr(options, name) for name in DriftOptions.model_fields}
-    return DriftOptions(**values | ({"region": None} if preview else {}))
-
-
 def remember_look(look: FirstLook, drift: Drift) -> None:
     """Keep an answer with the layer."""
     own = look.layer.metadata.get(KEY, {})
     look.layer.metadata[KEY] = {**own, _LOOKS: {**_looks(look.layer), look.key: drift}}
-
-
-def with_drift(provenance: Mapping[str, Any], drift: Drift | None) -> dict[str, Any]:
-    """Return the provenance of a result, with what was found of its image."""
-    return {**provenance, **({"drift": drift.as_dict()} if drift is not None else {})}
 
 
 def _looks(layer: Any) -> Mapping[Hashable, Drift]:

@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
-from napari_bioseg.plugin.first_look import with_drift
 from napari_bioseg.postprocess.options import DecodeOptions
 from napari_bioseg.workflows.options import SegmentOptions
 
@@ -94,6 +93,7 @@ def run(request: Request, job: Job, *, look: FirstLook | None = None) -> Result:
         As `napari_bioseg.segment`.
     """
     from napari_bioseg.models import load_model
+    from napari_bioseg.workflows.drift_look import with_drift
     from napari_bioseg.workflows.segmentation import decode, predict_image
 
     job.stage(f"Loading {request.options.model}")

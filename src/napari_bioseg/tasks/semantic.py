@@ -135,6 +135,17 @@ def _rank_classes(p: npt.NDArray[Any], target: npt.NDArray[np.int16], activation
     return {v: metrics.auprc(found[known], target[known] == v) for v, found in each.items()}
 
 
+def _labels(probabilities: npt.NDArray[Any], decision: Decision) -> npt.NDArray[Any]:
+    limits = (decision.threshold, decision.separate, decision.activation)
+    return classify_apart(probabilities, *limits, cores=decision.cores > 0)
+
+
+def _without_cores(
+    probabilities: npt.NDArray[Any], target: npt.NDArray[np.int16], decision: Decision
+) -> npt.NDArray[np.int16]:
+    return without_cores(target, len(probabilities) - 1) if decision.cores > 0 else target
+
+
 class SemanticTask:
     """One class a channel (sigmoid), or classes that exclude each other (softmax, channel 0 is background).
 
@@ -190,13 +201,19 @@ class SemanticTask:
         RecipeError
             As for `score_labels`.
         """
-        cores = decision.cores > 0
-        if cores:
-            target = without_cores(target, len(probabilities) - 1)
+        target = _without_cores(probabilities, target, decision)
         if metric in RANKED:
             return _rank_classes(probabilities, target, decision.activation)
-        limits = (decision.threshold, decision.separate, decision.activation)
-        return _score_classes(metric, classify_apart(probabilities, *limits, cores=cores), target)
+        return _score_classes(metric, _labels(probabilities, decision), target)
+
+    def confusion(
+        self, probabilities: npt.NDArray[Any], target: npt.NDArray[np.int16], decision: Decision
+    ) -> npt.NDArray[np.int64]:
+        """Return the `confusion_matrix` of the labels that users get, with the classes of both sides."""
+        target, labels = _without_cores(probabilities, target, decision), _labels(probabilities, decision)
+        classes = len(probabilities) - (decision.activation == "softmax") - (decision.cores > 0)
+        # An older model may know fewer than the truth.
+        return metrics.confusion_matrix(labels, target, max(classes, int(target.max(initial=0))))
 
 
 TASKS.register("semantic")(SemanticTask())

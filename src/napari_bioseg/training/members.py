@@ -18,8 +18,8 @@ from napari_bioseg.training.recipe import Recipe
 def parts(recipe: Recipe) -> list[Recipe]:
     """Return a recipe for each network: each of `members` with each of `seeds`; most recipes have but one."""
     return [
-        recipe.model_copy(update={"architecture": spec, "seed": seed, "members": (), "seeds": ()})
-        for spec in recipe.members or (recipe.architecture,)
+        recipe.model_copy(update={**options, "seed": seed, "members": (), "seeds": ()})
+        for options in [member.options for member in recipe.members] or [{}]
         for seed in recipe.seeds or (recipe.seed,)
     ]
 

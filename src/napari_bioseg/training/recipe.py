@@ -14,9 +14,9 @@ from napari_bioseg.core.options import Options, read_yaml
 from napari_bioseg.core.prediction import ClassInfo
 from napari_bioseg.models.card import NAME, ArchitectureSpec, InputSpec, OutputSpec
 from napari_bioseg.training.layers import effective
-from napari_bioseg.training.recipe_parts import Augmentation, CardText, Pair, Simulated
+from napari_bioseg.training.recipe_parts import Augmentation, CardText, Member, Pair, Simulated
 
-__all__ = ["Augmentation", "CardText", "Pair", "Recipe", "Simulated", "read_recipe", "recipe_of"]
+__all__ = ["Augmentation", "CardText", "Member", "Pair", "Recipe", "Simulated", "read_recipe", "recipe_of"]
 
 
 class Recipe(Options):
@@ -105,8 +105,10 @@ class Recipe(Options):
         "keep", description="new: all is taken from continue_from but the last layer, for other classes"
     )
     seed: int = 0
-    members: tuple[ArchitectureSpec, ...] = Field(
-        (), description="Instead of architecture, several that are trained one after the other and averaged"
+    members: tuple[Member, ...] = Field(
+        (),
+        description="Instead of architecture, several that are trained one after the other and averaged; each may have "
+        "a learning_rate and epochs of its own",
     )
     seeds: tuple[int, ...] = Field((), description="Instead of seed, several: a network for each of them, averaged")
     ensemble: Literal["none", "folds"] = Field(
@@ -118,7 +120,11 @@ class Recipe(Options):
     @classmethod
     def _with_architecture(cls, values: Any) -> Any:
         members = values.get("members") if isinstance(values, dict) else None
-        return {"architecture": members[0], **values} if members else values
+        if not members:
+            return values
+        first = members[0].model_dump() if isinstance(members[0], Member) else members[0]
+        network = {name: first[name] for name in ("name", "arguments") if name in first}
+        return {"architecture": network, **values}
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from napari_bioseg.core.options import Options
-from napari_bioseg.models.card import SampleCheck
+from napari_bioseg.models.card import ArchitectureSpec, SampleCheck
 
 
 class Pair(Options):
@@ -86,6 +86,24 @@ class Augmentation(Options):
         0.0, ge=0, le=10, description="Largest smooth light added across the plane, in normalised grey values"
     )
     poisson: float = Field(0.0, ge=0, le=10, description="Largest Poisson noise: variance of one unit of signal")
+
+
+class Member(ArchitectureSpec):
+    """One network of an ensemble, and what its architecture needs that the others do not."""
+
+    learning_rate: float | None = Field(None, ge=0, description="Instead of the recipe's")
+    epochs: int | None = Field(None, ge=1, description="Instead of the recipe's")
+
+    @property
+    def architecture(self) -> ArchitectureSpec:
+        """The network alone."""
+        return ArchitectureSpec(name=self.name, arguments=self.arguments)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Options of the recipe that trains this network."""
+        own = {"learning_rate": self.learning_rate, "epochs": self.epochs}
+        return {"architecture": self.architecture, **{name: value for name, value in own.items() if value is not None}}
 
 
 class CardText(Options):

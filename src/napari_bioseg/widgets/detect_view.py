@@ -53,4 +53,4 @@ class DetectView(ModelView):
     @property
     def forms(self) -> tuple[OptionsForm, ...]:
         """All forms of options."""
-        return self.boxes.form, self.resample_form, self.engine_form
+        return self.boxes.form, self.resample_form, self.engine_form, self.look_form

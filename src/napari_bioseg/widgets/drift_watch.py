@@ -8,10 +8,11 @@ from typing import Any
 from qtpy.QtCore import QObject, Signal
 
 from napari_bioseg.plugin.drift_entries import remedy
-from napari_bioseg.plugin.first_look import Checked, FirstLook, drift_options, first_look, remember_look
+from napari_bioseg.plugin.first_look import Checked, FirstLook, first_look, remember_look
 from napari_bioseg.plugin.images import image_of_layer
 from napari_bioseg.widgets.connections import Connections
 from napari_bioseg.widgets.drift_remedies import apply_remedy, open_panel
+from napari_bioseg.workflows.drift_look import drift_options
 
 
 class DriftWatch(QObject):
@@ -40,13 +41,18 @@ class DriftWatch(QObject):
         if hasattr(viewer, "theme"):
             self._connections.add(viewer.events.theme, self._show_theme)
 
-    def look(self, request: Any) -> FirstLook:
+    def look(self, request: Any) -> FirstLook | None:
         """Return the first step of what a panel is about to do; a warning that is known is shown at once.
+
+        None where the options want no look.
 
         Parameters
         ----------
         request : Request or BoxRequest
         """
+        if not request.options.drift:
+            self._show(None)
+            return None
         layer, card = self._panel.chosen()
         options = drift_options(request.options, preview=getattr(request, "preview", False))
 

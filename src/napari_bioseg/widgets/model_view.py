@@ -15,10 +15,17 @@ from napari_bioseg.widgets.model_box import ModelBox
 from napari_bioseg.widgets.options_form import OptionsForm
 from napari_bioseg.widgets.panel_view import PanelView
 from napari_bioseg.widgets.where_box import WhereBox
+from napari_bioseg.workflows.options import LookOptions
 
 BESIDE_MODEL = ("resample",)
 ELSEWHERE = {"channel", *BESIDE_MODEL}  # the layer combo says the channel
-WORDS = {"resample": "Resample", "workers": "Tiles at once", "tile": "Tile edge", "precision": "Precision"}
+WORDS = {
+    "resample": "Resample",
+    "workers": "Tiles at once",
+    "tile": "Tile edge",
+    "precision": "Precision",
+    "drift": "Check for drift",
+}
 
 
 class ModelView(PanelView):
@@ -42,6 +49,7 @@ class ModelView(PanelView):
         engine = tuple(n for n in PredictOptions.model_fields if n not in ELSEWHERE)
         self.engine_form = OptionsForm(PredictOptions, engine, WORDS)
         self.resample_form = OptionsForm(PredictOptions, BESIDE_MODEL, WORDS)
+        self.look_form = OptionsForm(LookOptions, tuple(LookOptions.model_fields), WORDS)
         self.copy_button = building.button(
             "Copy as command", f"Copy the 'bioseg {verb.lower()}' line that does the same without a window"
         )
@@ -52,6 +60,7 @@ class ModelView(PanelView):
     def assemble(self, controls: list[building.Part], footer: list[building.Part]) -> None:
         """Put controls from top to bottom, the engine after them, and below what stays in view, under a warning."""
         engine = QCollapsible("Engine")
-        engine.setToolTip("How the network is run")
+        engine.setToolTip("How the network is run, and what is looked at before")
         engine.addWidget(self.engine_form)
+        engine.addWidget(self.look_form)
         self.lay_out([*controls, engine], [self.drift, *footer])

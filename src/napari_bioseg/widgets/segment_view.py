@@ -55,7 +55,7 @@ class SegmentView(ModelView):
     @property
     def forms(self) -> tuple[OptionsForm, ...]:
         """All forms of options."""
-        return self.labels_form, self.resample_form, self.engine_form
+        return self.labels_form, self.resample_form, self.engine_form, self.look_form
 
     def show_own(self, output: OutputSpec) -> None:
         """Show the model's own values while the user has set none."""

@@ -12,17 +12,16 @@ from napari_bioseg.core.options import read_yaml
 from napari_bioseg.inference.options import PredictOptions
 from napari_bioseg.postprocess.boxes import BoxOptions
 from napari_bioseg.postprocess.options import DecodeOptions
-from napari_bioseg.workflows.options import DetectOptions, SegmentOptions
+from napari_bioseg.workflows.options import DetectOptions, LookOptions, SegmentOptions
 
 
-class BatchOptions(BoxOptions, DecodeOptions, PredictOptions):
+class BatchOptions(BoxOptions, DecodeOptions, PredictOptions, LookOptions):
     """Options of `batch`: what the panel shows, the command line takes, a saved recipe holds and the run records."""
 
     model: str = Field(description="Model in the zoo, or its folder")
     axes: str | None = Field(None, description="Axes of the images, where the files do not say them, e.g. ZYX")
     planes: bool = Field(False, description="A folder of numbered planes is one stack, not many images")
     copy_image: bool = Field(True, description="Put a copy of the image beside its labels in the OME-Zarr")
-    drift: bool = Field(True, description="Tell which images are unlike what the model was trained on")
     ome_zarr: Literal["0.5", "0.4"] = Field("0.5", description="Version of OME-Zarr to write; 0.4 for older readers")
 
     def of_task(self, task: str) -> SegmentOptions | DetectOptions:

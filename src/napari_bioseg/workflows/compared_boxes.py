@@ -18,7 +18,7 @@ from napari_bioseg.workflows.box_evaluation import detected, found_boxes
 from napari_bioseg.workflows.compared import Case, Compared, Models, regions_of
 from napari_bioseg.workflows.comparison_result import Plane, Unit
 from napari_bioseg.workflows.options import EvaluateOptions
-from napari_bioseg.workflows.segmentation import prediction_grid
+from napari_bioseg.workflows.region import prediction_grid
 
 
 def compare_boxes(case: Case, models: Models, options: PredictOptions, metrics: Sequence[str], *, job: Job) -> Compared:

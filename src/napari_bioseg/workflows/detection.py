@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,10 @@ from napari_bioseg.models import load_model, refusal
 from napari_bioseg.models.model import Model
 from napari_bioseg.postprocess.boxes import BoxOptions, BoxSelector
 from napari_bioseg.tasks.detection import decode
+from napari_bioseg.workflows.drift_look import look_first, with_drift
 from napari_bioseg.workflows.object_table import ObjectTable, write_parquet
 from napari_bioseg.workflows.options import DetectOptions
-from napari_bioseg.workflows.region import parse_region
-from napari_bioseg.workflows.segmentation import prediction_grid
+from napari_bioseg.workflows.region import parse_region, prediction_grid
 
 LEAST_CONFIDENCE = 0.05
 """Boxes less sure than this are not even kept for the sliders."""
@@ -97,7 +97,9 @@ def detect(
     options = DetectOptions.checked({**(options.model_dump() if options else {}), **changes}, "options of detect")
     image = source if isinstance(source, Image) else open_image(source)
     model = load_model(options.model)
-    return detect_image(image, model, options, job=job)
+    drift = look_first(image, model, options, job=job)
+    found = detect_image(image, model, options, job=job)
+    return replace(found, provenance=with_drift(found.provenance, drift))
 
 
 def detect_image(

@@ -28,8 +28,7 @@ from napari_bioseg.models import load_model, refusal
 from napari_bioseg.models.normalise import apply_normalisation
 from napari_bioseg.models.pixel_size import pixel_distance, sizes_along
 from napari_bioseg.workflows.options import DriftOptions
-from napari_bioseg.workflows.region import parse_region
-from napari_bioseg.workflows.segmentation import prediction_grid
+from napari_bioseg.workflows.region import parse_region, prediction_grid
 
 if TYPE_CHECKING:
     from napari_bioseg.models.card import Card

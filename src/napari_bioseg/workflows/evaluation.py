@@ -26,9 +26,8 @@ from napari_bioseg.tasks.base import Task
 from napari_bioseg.tasks.semantic import SCORES, SemanticTask, can_score
 from napari_bioseg.workflows.box_evaluation import evaluate_detector
 from napari_bioseg.workflows.options import EvaluateOptions
-from napari_bioseg.workflows.region import crop
+from napari_bioseg.workflows.region import crop, prediction_grid
 from napari_bioseg.workflows.scores import Row, mean_row, score_interval
-from napari_bioseg.workflows.segmentation import prediction_grid
 
 _ORACLE = ("dice", "iou", "cldice", "pixel_accuracy")
 
@@ -117,10 +116,20 @@ def evaluate_image(
     scored = partial(_scores, TASKS.get(model.card.task), classes, decision=decision)
     scores = scored(p, target, names=options.metrics)
     intervals = _slice_intervals(scored, p, target, options.metrics) if model.card.input.axes == "YX" else {}
-    if len(classes) > 1:
-        return Row(image.name, scores, {}, intervals)
-    grey = np.asarray(grey_values(image, options.channel)[0])
-    return Row(image.name, scores, _oracle(grey, target, options.metrics), intervals)
+    oracle = {}
+    if len(classes) == 1:
+        grey = np.asarray(grey_values(image, options.channel)[0])
+        oracle = _oracle(grey, target, options.metrics)
+    return Row(image.name, scores, oracle, intervals, _confusion(model, p, target, decision))
+
+
+def _confusion(
+    model: Model, p: npt.NDArray[Any], target: npt.NDArray[np.int16], decision: Decision
+) -> tuple[tuple[int, ...], ...]:
+    task = TASKS.get(model.card.task)
+    if not isinstance(task, SemanticTask):
+        return ()
+    return tuple(tuple(row) for row in task.confusion(p, target, decision).tolist())
 
 
 def _scores(

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from napari_bioseg.core.options import Options
 from napari_bioseg.inference.options import NetworkOptions, PredictOptions
 from napari_bioseg.postprocess.boxes import BoxOptions
 from napari_bioseg.postprocess.options import DecodeOptions
 
 
-class SegmentOptions(PredictOptions, DecodeOptions):
+class LookOptions(Options):
+    """What is looked at before a model is run."""
+
+    drift: bool = Field(True, description="Tell which images are unlike what the model was trained on, and why")
+
+
+class SegmentOptions(PredictOptions, DecodeOptions, LookOptions):
     """Options of `segment`: what the panel shows, the command line takes and the result records."""
 
     model: str = Field(description="Model in the zoo, or its folder")
     region: str | None = Field(None, description="Part of the image, e.g. Z=3 or Y=0:512,X=0:512; none: all of it")
 
 
-class DetectOptions(PredictOptions, BoxOptions):
+class DetectOptions(PredictOptions, BoxOptions, LookOptions):
     """Options of `detect`: what the panel shows, the command line takes and the result records."""
 
     model: str = Field("cdv-yolo", description="Model in the zoo, or its folder")

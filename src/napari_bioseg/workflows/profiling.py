@@ -21,7 +21,7 @@ from napari_bioseg.training.recipe import Recipe
 from napari_bioseg.workflows.drift_check import describe_windows
 from napari_bioseg.workflows.evaluation import take_planes
 from napari_bioseg.workflows.recipe_data import Truth, load_pair, simulated_images
-from napari_bioseg.workflows.segmentation import prediction_grid
+from napari_bioseg.workflows.region import prediction_grid
 
 _PARTS = 24  # of an image that are looked at, at most
 _SIMULATED = 100  # images of each generator

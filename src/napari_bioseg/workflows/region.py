@@ -10,6 +10,12 @@ from napari_bioseg.core.image import Image
 _FIX = "Write ranges of pixels along named axes, e.g. Z=3:8,Y=0:512,X=100:612, or a single plane: Z=3"
 
 
+def prediction_grid(image: Image) -> tuple[str, tuple[int, ...]]:
+    """Return axes and shape of what a model says of an image: its own without channels and colour samples."""
+    kept = [(a, n) for a, n in zip(image.axes, image.shape, strict=True) if a not in "CS"]
+    return "".join(a for a, _ in kept), tuple(n for _, n in kept)
+
+
 def parse_region(text: str | None, axes: str, shape: tuple[int, ...]) -> tuple[slice, ...] | None:
     """Return one slice an axis, or None for the whole image.
 

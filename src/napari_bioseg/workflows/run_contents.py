@@ -14,10 +14,11 @@ from napari_bioseg.runs.lock import is_busy
 from napari_bioseg.runs.trained_model import TrainedModel
 from napari_bioseg.workflows.comparison_file import read_comparison
 from napari_bioseg.workflows.comparison_result import FILE
+from napari_bioseg.workflows.confusion_file import FILE as CONFUSION
 from napari_bioseg.workflows.promotion import find_trained
 from napari_bioseg.workflows.training_preview import read_preview
 
-_RECORDS = ("recipe.yaml", "environment.json", "metrics.jsonl", "data.json", "training_set.json", FILE)
+_RECORDS = ("recipe.yaml", "environment.json", "metrics.jsonl", "data.json", "training_set.json", FILE, CONFUSION)
 _RESULTS = ("report.html", "summary.csv")  # of a batch, beside its run
 _KILLED = "ended without a word: killed, or the power failed"
 

@@ -23,14 +23,17 @@ class Row:
         Of the single grey-value threshold with the best Dice, found with the truth in hand: a model means
         something only above it. Scores of cells parted by membranes are left out, and those of boxes.
     intervals : dict of str to tuple of float
-        95 % of the scores: of boxes by drawing frames, where 5 or more have a box; of labels the mean of slices, each
-        scored by itself, where the network sees planes and there are 3 or more; of `mean_row` over its images.
+        95 % of the scores: of boxes by drawing frames, where 5 or more have a box; of labels of the mean of slices,
+        each scored by itself, where the network sees planes and there are 3 or more; of `mean_row` over its images.
+    confusion : tuple of tuple of int
+        Pixels of each true class (rows) by what they were found to be (columns), background first; none of boxes.
     """
 
     image: str
     scores: dict[str, float]
     oracle: dict[str, float]
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    confusion: tuple[tuple[int, ...], ...] = ()
 
 
 def mean_row(rows: Sequence[Row], groups: Sequence[Hashable] | None = None) -> Row:

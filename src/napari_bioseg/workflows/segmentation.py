@@ -21,8 +21,9 @@ from napari_bioseg.io import (
 )
 from napari_bioseg.models import load_model, refusal
 from napari_bioseg.postprocess import DecodeOptions, decode_volume
+from napari_bioseg.workflows.drift_look import look_first, with_drift
 from napari_bioseg.workflows.options import SegmentOptions
-from napari_bioseg.workflows.region import crop, parse_region
+from napari_bioseg.workflows.region import crop, parse_region, prediction_grid
 
 if TYPE_CHECKING:
     import zarr
@@ -86,7 +87,9 @@ def segment(
     options = _options(options, changes)
     image = source if isinstance(source, Image) else open_image(source)
     model = load_model(options.model)
+    drift = look_first(image, model, options, job=job)
     prediction = predict_image(image, model, options, job=job)
+    prediction = replace(prediction, provenance=with_drift(prediction.provenance, drift))
     if not prediction.done:
         raise Cancelled(image.name, "the segmentation was cancelled", "Run it again to the end")
     return decode(prediction, options, model, job=job)
@@ -134,12 +137,6 @@ def decode(
     options = options.resolved(model.card.output.model_dump())
     labels = decode_volume(prediction, DecodeOptions(**_only(options, DecodeOptions)), store=store, job=job)
     return Segmentation(labels, prediction, options)
-
-
-def prediction_grid(image: Image) -> tuple[str, tuple[int, ...]]:
-    """Return axes and shape of what a model says of an image: its own without channels and colour samples."""
-    kept = [(a, n) for a, n in zip(image.axes, image.shape, strict=True) if a not in "CS"]
-    return "".join(a for a, _ in kept), tuple(n for _, n in kept)
 
 
 def save(

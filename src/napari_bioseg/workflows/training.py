@@ -23,6 +23,7 @@ from napari_bioseg.training.recipe import Recipe
 from napari_bioseg.training.training_set import freeze, frozen, read_manifest
 from napari_bioseg.workflows.box_evaluation import best_confidence
 from napari_bioseg.workflows.card_scores import Tested, score_tests, scores_of
+from napari_bioseg.workflows.confusion_file import write_confusion
 from napari_bioseg.workflows.evaluation import probabilities
 from napari_bioseg.workflows.options import EvaluateOptions
 from napari_bioseg.workflows.profiling import profile_training
@@ -87,6 +88,7 @@ def _train(asked: Recipe, recipe: Recipe, run: Run, job: Job) -> Path:
     tested = _test(recipe, Model(make_card(recipe), network), job)
     _log(run, [*rows, *tested], [*([None] * len(rows)), *_before(recipe, tested, job)])
     card = make_card(recipe.model_copy(update={"pairs": asked.pairs}), scores_of(recipe, [*rows, *tested]))
+    write_confusion(folder, card, [row for _, row in [*rows, *tested]])
     card = card.model_copy(update={"architecture": architecture})
     card = card.model_copy(update={"profile": profile_training(recipe, Model(card, network), job)})
     write_model(folder / recipe.name, card, network, readme(card))

@@ -21,7 +21,7 @@ from napari_bioseg.models.card import Card
 from napari_bioseg.models.model import Model
 from napari_bioseg.postprocess.accumulate import Accumulator
 from napari_bioseg.postprocess.uncertainty import Uncertainty
-from napari_bioseg.workflows.segmentation import prediction_grid
+from napari_bioseg.workflows.region import prediction_grid
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store
