@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -48,13 +49,18 @@ def main() -> int:
         problems = out_of_date(cards, known_facts())
         sys.stderr.write("".join(f"{problem}\n" for problem in problems))
         return 1 if problems else 0
-    made = {name: measured(cards[name]) for name in ((given.names or cards) if not given.page else ())}
-    # Only now: another run of this script may have made those of other models meanwhile.
-    facts = {**known_facts(), **made}
+    for name in () if given.page else given.names or cards:
+        made = measured(cards[name])
+        keep({**known_facts(), name: made}, cards)
+    keep(known_facts(), cards)
+    return 0
+
+
+def keep(facts: dict[str, Any], cards: dict[str, Card]) -> None:
+    """Write what was measured, and the page; after each model, so that several runs of this script may go at once."""
     facts = {name: facts[name] for name in cards if name in facts}
     FACTS.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     PAGE.write_text(page(cards, facts), encoding="utf-8")
-    return 0
 
 
 def known_facts() -> dict[str, Any]:
@@ -65,6 +71,8 @@ def known_facts() -> dict[str, Any]:
 
 def measured(card: Card) -> dict[str, Any]:
     """Draw the picture of a model, and return what the page says that the card does not."""
+    # Threads that wait must not count as work; read when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from zoo_cases import CASES
     from zoo_pictures import draw
 
