@@ -1,7 +1,8 @@
 """Write the scores of shipped models to their cards again, with intervals, and their READMEs.
 
 A training writes them by itself; this is for a metric or an interval that came later, and needs the data
-(`BIOSEG_DATA`). Models whose scores are of the networks of folds keep theirs: these networks are not shipped::
+(`BIOSEG_DATA`). Models whose scores are of the networks of folds keep theirs: these networks are not shipped. The
+sample that the tests hold a model to is taken from its recipe again::
 
     python scripts/make_scores.py [NAME ...]
 """
@@ -15,6 +16,7 @@ from napari_bioseg.core.files import whole_or_nothing
 from napari_bioseg.core.job import Job
 from napari_bioseg.models.card import CARD_FILE, README_FILE, Card, Score, read_card
 from napari_bioseg.models.model import read_model
+from napari_bioseg.training.recipe import read_recipe
 from napari_bioseg.workflows.card_scores import score_tests, scores_of
 from napari_bioseg.workflows.options import EvaluateOptions
 from napari_bioseg.workflows.readme import readme
@@ -27,6 +29,8 @@ def main(names: list[str]) -> None:
     """Score some models."""
     for name in names:
         card = read_card(MODELS / name)
+        sample = read_recipe(MODELS / "recipes" / f"{name}.yaml").card.sample
+        card = card.model_copy(update={"sample": sample})
         if not card.recipe["folds"]:
             card = card.model_copy(update={"scores": scores(card)})
         for file, text in {CARD_FILE: card.to_yaml(), README_FILE: readme(card)}.items():

@@ -106,6 +106,9 @@ def test_train_evaluate_and_segment_with_the_result(here: Here, tmp_path: Path) 
     pair = ["--images", tmp_path / "b.tif", "--labels", tmp_path / "b-label.tif"]
     code, output = here("evaluate", "--model", model, *pair, "--metrics", "dice", "--json")
     assert json.loads(output.splitlines()[-1])["images"][0]["dice"] == pytest.approx(score["value"])
+    # Without images on what the recipe tests on: the figures of the card.
+    code, output = here("evaluate", "--model", model, "--json")
+    assert json.loads(output.splitlines()[-1])["images"][0]["dice"] == pytest.approx(score["value"])
     code, _ = here("segment", tmp_path / "b.tif", "--model", model, "--out", tmp_path / "out.ome.zarr")
     assert code == 0
     assert (Path(model) / "README.md").read_text(encoding="utf-8").startswith("# squares")

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from napari_bioseg.metrics.paired import Difference, paired_difference, verdict
+from napari_bioseg.metrics.paired import Difference, mean_interval, paired_difference, verdict
 
 
 def test_the_mean_of_paired_differences_lies_in_its_interval() -> None:
@@ -84,3 +84,15 @@ def test_two_slices_show_nothing_however_far_apart() -> None:
     found = paired_difference("iou", [0.1, 0.1], [0.9, 0.9])
     assert verdict(found) == "no difference can be seen with 2 slices"
     assert verdict(paired_difference("iou", [0.1], [0.9]), "image") == "no difference can be seen with 1 image"
+
+
+def test_a_mean_has_an_interval_where_three_can_be_drawn() -> None:
+    values = [0.70, 0.80, 0.75, 0.90]
+    low, high = mean_interval(values) or (math.nan, math.nan)
+    # As of Student: 0.7875 and 3.182 standard errors of 0.0427 to each side.
+    assert (low, high) == pytest.approx((0.6516, 0.9234), abs=1e-3)
+    assert mean_interval(values, ["a"] * 4) == (low, high)
+    by_group = paired_difference("iou", [0] * 4, values, list("aabc"))
+    assert mean_interval(values, list("aabc")) == (by_group.low, by_group.high)
+    assert mean_interval(values[:2]) is None
+    assert mean_interval(values, list("aabb")) is None

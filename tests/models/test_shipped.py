@@ -53,11 +53,11 @@ def sample(folder):
 
 
 def labels(folder, image, **options):
-    return np.asarray(segment(image, model=str(folder), device="cpu", **options).labels[:])
+    return np.asarray(segment(image, model=str(folder), device="cpu", drift=False, **options).labels[:])
 
 
 def boxes(folder, image, **options):
-    return detect(image, model=str(folder), device="cpu", **options).boxes
+    return detect(image, model=str(folder), device="cpu", drift=False, **options).boxes
 
 
 def label_score(card, found, truth):

@@ -17,6 +17,7 @@ from napari_bioseg.models.model import write_model
 from napari_bioseg.models.registry import build_network
 from napari_bioseg.workflows.evaluation import take_planes
 from napari_bioseg.workflows.options import EvaluateOptions
+from napari_bioseg.workflows.scores import score_interval
 
 pytestmark = pytest.mark.usefixtures("tiny_zoo")
 
@@ -42,6 +43,9 @@ def test_scores_are_those_of_the_labels(pair: tuple[Path, Path]) -> None:
     assert row.scores["dice"] == pytest.approx(metrics.dice(labels, truth > 0))
     assert row.scores["cldice"] == pytest.approx(metrics.cldice(labels, truth > 0))
     assert 0 <= row.scores["v_rand"] <= 1
+    # The slices, each scored by itself, make an interval.
+    each = [metrics.dice(found, true) for found, true in zip(labels, truth > 0, strict=True)]
+    assert row.intervals["dice"] == pytest.approx(score_interval("dice", each))
     assert row.oracle["dice"] == pytest.approx(metrics.oracle_threshold_dice(image, truth > 0)[0])
     assert set(row.oracle) == {"dice", "cldice"}
 
