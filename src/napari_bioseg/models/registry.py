@@ -52,6 +52,7 @@ def _name(made: Callable[..., Network]) -> str:
 def _load_own() -> None:
     from napari_bioseg.models import (  # noqa: F401 - they register themselves
         ensemble,
+        kind_cnn,
         monai_network,
         onnx_network,
         swin_unet,
