@@ -95,7 +95,7 @@ class SampleCheck(Options):
     """What a model must reach on a simulated image, so that a broken one is noticed at once."""
 
     name: str = Field(description="Which image of napari_bioseg.simulate: of SAMPLES, or vesicles")
-    metric: str = Field(description="Of the model's task")
+    metric: str = Field(description="Of the model's task; of a model of kinds, the kind whose probability counts")
     least: float = Field(description="Score on a crop of it that it must reach; well below what was measured")
     label_values: dict[int, int] = Field(
         default_factory=dict, description="Value in the sample's truth: class, as of a recipe; none: as they are"

@@ -18,6 +18,7 @@ from napari_bioseg.training.recipe import Pair, Recipe
 from napari_bioseg.training.training_set import FrozenPair
 from napari_bioseg.workflows.box_evaluation import evaluate_boxes
 from napari_bioseg.workflows.evaluation import evaluate_image
+from napari_bioseg.workflows.kind_scores import score_kinds
 from napari_bioseg.workflows.options import EvaluateOptions
 from napari_bioseg.workflows.recipe_data import Truth, recipe_on_card, tested_on
 from napari_bioseg.workflows.scores import Row, mean_row
@@ -38,7 +39,7 @@ def evaluate_held_out(options: EvaluateOptions, *, job: Job | None = None) -> li
     Returns
     -------
     list of Row
-        One an image; of several one more with their mean.
+        One an image; of several one more with their mean. Of a model of kinds one for all images, and one a group.
 
     Raises
     ------
@@ -56,6 +57,8 @@ def evaluate_held_out(options: EvaluateOptions, *, job: Job | None = None) -> li
         raise RecipeError(model.card.name, problem, fix)
     options = options.model_copy(update={"metrics": options.metrics or recipe.metrics})
     check_metrics(recipe.task, options.metrics)
+    if recipe.task == "classification":
+        return score_kinds(recipe.model_copy(update={"metrics": options.metrics}), model, job or Job())
     tested = score_tests(recipe, model, options, job or Job())
     rows = [row for _, row in tested]
     return rows if len(rows) == 1 else [*rows, _mean_row(tested)]

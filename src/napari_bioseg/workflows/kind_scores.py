@@ -17,10 +17,11 @@ from napari_bioseg.models.card import Score
 from napari_bioseg.models.model import Model
 from napari_bioseg.models.network import Network
 from napari_bioseg.tasks.classification import ALONE, SCORES
-from napari_bioseg.training.kinds import kind_of, open_kind
+from napari_bioseg.training.kinds import kind_of, open_kind, with_files
 from napari_bioseg.training.recipe import Recipe
 from napari_bioseg.workflows.identification import kind_logits, kind_probabilities
 from napari_bioseg.workflows.recipe_data import simulated_images
+from napari_bioseg.workflows.scores import Row
 
 _PLANES = 8  # of a stack that are looked at, each as an image of its own: harder than the stack
 _TEMPERATURES = np.geomspace(0.25, 8, 101)
@@ -115,6 +116,23 @@ def kind_scores(recipe: Recipe, judged: list[Judged]) -> tuple[Score, ...]:
     return tuple(scores)
 
 
+def score_kinds(recipe: Recipe, model: Model, job: Job) -> list[Row]:
+    """Return the scores of a model on what a recipe tests on, a row for all of it and one for each group.
+
+    Raises
+    ------
+    Cancelled, UnreadableFileError, RecipeError
+        As for `judge`.
+    """
+    scores = kind_scores(recipe, judge(with_files(recipe), model, "test", job))
+    rows = {score.on: Row(score.on, {}, {}) for score in scores}
+    for score in scores:
+        rows[score.on].scores[score.metric] = score.value
+        if score.low is not None and score.high is not None:
+            rows[score.on].intervals[score.metric] = (score.low, score.high)
+    return list(rows.values())
+
+
 def _overall(known: list[Judged], rest: list[Judged], metric: str, name: str) -> Score:
     """Return a score with its interval (Efron, Ann. Stat. 7:1, 1979); each part is drawn by itself: neither lacks."""
     rng = np.random.default_rng(0)
@@ -123,8 +141,8 @@ def _overall(known: list[Judged], rest: list[Judged], metric: str, name: str) ->
         drawn = [part[i] for part in (known, rest) if part for i in rng.integers(len(part), size=len(part))]
         values.append(SCORES[metric](*_probabilities(drawn)))
     low, high = np.quantile(values, (0.025, 0.975))
-    on = f"all that is held out; 95 % interval {low:.3f} to {high:.3f} by file"
-    return _score(metric, name, [*known, *rest], on)
+    whole = _score(metric, name, [*known, *rest], "all that is held out")
+    return whole.model_copy(update={"low": float(low), "high": float(high)})
 
 
 def _score(metric: str, name: str, judged: list[Judged], on: str) -> Score:
