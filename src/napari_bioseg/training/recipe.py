@@ -184,6 +184,8 @@ class Recipe(Options):
         Where the networks of the folds are the model, they do not see what that is chosen and tested on.
         """
         apart = {"replay", "val", "test"} if self.ensemble == "folds" else {"replay"}
+        if self.task == "classification":
+            apart |= {"val"}  # by which each network is calibrated
         pairs = tuple(
             p if p.use in apart else p.model_copy(update={"use": "test" if p.group in fold else "train"})
             for p in self.pairs

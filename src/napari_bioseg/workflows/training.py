@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -26,7 +26,7 @@ from napari_bioseg.workflows.box_evaluation import best_confidence
 from napari_bioseg.workflows.card_scores import Tested, score_tests, scores_of
 from napari_bioseg.workflows.confusion_file import write_confusion
 from napari_bioseg.workflows.evaluation import probabilities
-from napari_bioseg.workflows.kind_scores import cooled, fit_temperature, judge, kind_scores
+from napari_bioseg.workflows.kind_scores import Judged, cooled, fit_temperature, judge, kind_scores
 from napari_bioseg.workflows.options import EvaluateOptions
 from napari_bioseg.workflows.profiling import profile_training
 from napari_bioseg.workflows.readme import readme
@@ -76,6 +76,8 @@ def train(recipe: Recipe, folder: Path, *, job: Job | None = None) -> Path:
 
 def _train(asked: Recipe, recipe: Recipe, run: Run, job: Job) -> Path:
     """Train by a recipe whose projects are frozen in the run; the card tells what was asked for."""
+    if recipe.task == "classification":
+        return _train_kinds(asked, recipe, run, job)
     folder = run.folder
     rows: Tested = []
     trained = []
@@ -86,8 +88,6 @@ def _train(asked: Recipe, recipe: Recipe, run: Run, job: Job) -> Path:
     if recipe.ensemble == "none":
         trained = [fit_members(recipe, folder / "final" if recipe.folds else folder, run, job)]
     architecture, network = join(trained, recipe.output.activation)
-    if recipe.task == "classification":
-        return _write_kinds(asked, recipe, network, run, job)
     recipe = _with_best_threshold(recipe, network, job)
     tested = _test(recipe, Model(make_card(recipe), network), job)
     _log(run, [*rows, *tested], [*([None] * len(rows)), *_before(recipe, tested, job)])
@@ -99,18 +99,30 @@ def _train(asked: Recipe, recipe: Recipe, run: Run, job: Job) -> Path:
     return folder / recipe.name
 
 
-def _write_kinds(asked: Recipe, recipe: Recipe, network: Network, run: Run, job: Job) -> Path:
-    """Calibrate a model of kinds of images on the val images, score it on the test images, and write it."""
+def _train_kinds(asked: Recipe, recipe: Recipe, run: Run, job: Job) -> Path:
+    """Train a model of kinds of images; what a fold leaves out is judged by a network of its own."""
+    judged: list[Judged] = []
+    for number, fold in enumerate(recipe.folds, start=1):
+        part = recipe.without_fold(fold)
+        _, network = fit_members(part, run.folder / f"fold-{number}", run, job)
+        judged += judge(part, _calibrated(part, Model(make_card(part), network), run, job), "test", job)
     card = make_card(recipe.model_copy(update={"pairs": asked.pairs}))
-    val = judge(recipe, Model(card, network), "val", job)
-    if val:
-        temperature = fit_temperature(val)
-        run.log(temperature=temperature)
-        network = cooled(network, temperature)
-    tested = judge(recipe, Model(card, network), "test", job)
-    card = card.model_copy(update={"scores": kind_scores(recipe, tested) if tested else ()})
-    write_model(run.folder / recipe.name, card, network, readme(card))
+    architecture, network = fit_members(recipe, run.folder / "final" if recipe.folds else run.folder, run, job)
+    model = _calibrated(recipe, Model(card.model_copy(update={"architecture": architecture}), network), run, job)
+    judged += judge(recipe, model, "test", job)
+    card = model.card.model_copy(update={"scores": kind_scores(recipe, judged) if judged else ()})
+    write_model(run.folder / recipe.name, card, model.network, readme(card))
     return run.folder / recipe.name
+
+
+def _calibrated(recipe: Recipe, model: Model, run: Run, job: Job) -> Model:
+    """Return a model whose probabilities are true on average on the val images, if there are any."""
+    val = judge(recipe, model, "val", job)
+    if not val:
+        return model
+    temperature = fit_temperature(val)
+    run.log(temperature=temperature)
+    return replace(model, network=cooled(model.network, temperature))
 
 
 def _with_notes(recipe: Recipe, folder: Path, job: Job) -> Recipe:
