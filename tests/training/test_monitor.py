@@ -51,7 +51,7 @@ def test_each_epoch_is_scored_on_the_held_out_planes_and_shown(make: MakeRecipe,
     assert np.array_equal(preview["target"][0], target[0])
     p = predict_whole(recipe, network, preview["image"][:1])
     assert preview["probability"][:1] == pytest.approx(p[0], abs=1e-5)
-    score = TASKS.get("semantic").score("dice", p, target, Decision(**recipe.output.model_dump()))
+    score = TASKS.get("semantic").score("dice", p, target, Decision(**recipe.output.decision))
     assert lines[-1]["held_out"] == pytest.approx(score, abs=1e-6)
     assert image.shape == (1, 48, 48)
 
