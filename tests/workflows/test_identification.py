@@ -11,6 +11,7 @@ from napari_bioseg.core.image import image_from_array
 from napari_bioseg.core.job import Job
 from napari_bioseg.models import list_models, load_model, read_card
 from napari_bioseg.models.registry import build_network
+from napari_bioseg.runs import Run
 from napari_bioseg.simulate import foreign_pictures, sample, sample_vesicles
 from napari_bioseg.workflows import identify, train
 from napari_bioseg.workflows.kind_scores import Judged, cooled, fit_temperature, judge
@@ -111,3 +112,17 @@ def test_planes_of_a_stack_are_scored_one_by_one(make_recipe):
     (found,) = judge(recipe, model, "test", Job())
     assert found.logits.shape == (8, 2)
     assert len(np.unique(found.logits[:, 0])) == 8
+
+
+def test_what_a_fold_leaves_out_is_scored_by_a_network_that_has_not_seen_it(make_recipe, tmp_path):
+    made = {"generator": "foreign_pictures", "kind": "other", "count": 1, "arguments": {"shape": [1, 32, 32]}}
+    pairs = [{"images": [f"{n}.tif"], "kind": "squares", "group": n} for n in "ab"]
+    pairs.append({"images": ["c.tif"], "kind": "squares", "group": "c", "use": "val"})
+    simulated = [{**made, "group": "made"}, {**made, "use": "val", "seed": 1, "group": "more"}]
+    recipe = make_recipe(**KINDS, pairs=pairs, simulated=simulated, folds=[["b"]])
+    folder = train(recipe, tmp_path / "run")
+    assert {(s.metric, s.on) for s in read_card(folder).scores[-1:]} == {("accuracy", "squares: b")}
+    part = recipe.without_fold(("b",))
+    assert [(p.group, p.use) for p in part.pairs] == [("a", "train"), ("b", "test"), ("c", "val")]
+    assert len([line for line in Run(tmp_path / "run").metrics() if "temperature" in line]) == 2
+    assert {path.name for path in (tmp_path / "run").iterdir() if path.is_dir()} == {"fold-1", "final", "squares"}
