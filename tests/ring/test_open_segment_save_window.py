@@ -32,7 +32,7 @@ def test_open_preview_segment_tune_save_reopen(make_napari_viewer_proxy, qtbot, 
     view = panel.view
     qtbot.waitUntil(view.segment_button.isEnabled, timeout=WAIT)
     assert "0.05 × 0.004 × 0.004 µm" in view.image.facts.text()
-    view.model.combo.setCurrentIndex(view.model.combo.findData("tiny2d"))
+    view.model.choose("tiny2d")
 
     camera = viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera
     camera.zoom *= 4

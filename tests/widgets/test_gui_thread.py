@@ -28,6 +28,10 @@ LIGHT = (
     "plugin/result.py:Result.done",  # a flag
     "torch/package/package_importer.py:_patched_getfile",  # what torch puts in place of inspect.getfile, for all
     "postprocess/options.py:",  # fills in the model's values
+    "models/card.py:OutputSpec.decision",  # a few options by name
+    "models/pixel_size.py:",  # a few numbers: which model is proposed
+    "workflows/drift_look.py:drift_options",  # a few options as others
+    "workflows/identification.py:Identity.confidence",  # the largest of five numbers
     "workflows/region.py:format_region",  # a few numbers as text
     "workflows/segmentation.py:Segmentation.provenance",  # the options as a dict
 )
