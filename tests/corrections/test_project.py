@@ -111,6 +111,16 @@ def test_the_second_window_reads_and_says_why(project):
         assert third.writable
 
 
+@pytest.mark.parametrize("name", [".lock", "opened-by.yaml"])
+def test_a_folder_that_cannot_be_written_is_read_and_says_why(project, name):
+    project.close()
+    (project.folder / name).unlink(missing_ok=True)
+    (project.folder / name).mkdir()  # root may write into any folder, but not over one
+    seen = open_project(project.folder)
+    assert not seen.writable
+    assert "lies in a folder that cannot be written (" in seen.why_read_only
+
+
 def test_a_window_that_was_killed_holds_nothing(project):
     project.close()
     code = (

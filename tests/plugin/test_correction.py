@@ -140,14 +140,27 @@ def options():
     return EditOptions()
 
 
-def test_hundreds_of_steps_are_undone(viewer, layer):
-    before = layer.data.copy()
-    for i in range(300):
-        stroke(viewer, layer, i % 4, i + 1)
-    assert len(correction_of(layer).history.done) == 300
-    for _ in range(300):
+def test_hundreds_of_steps_are_undone_also_after_a_restart(viewer, path, layer):
+    before, correction = layer.data.copy(), correction_of(layer)
+    layer.visible = False  # drawing each step would take the most time
+    for i in range(249):
+        stroke(viewer, layer, 1, i + 1)
+    painted = layer.data.copy()
+    correction.show(use_tool("delete", scene_of(viewer, correction, options(), volume=True), [(0, 5, 5)], correction))
+    for _ in range(30):
         layer.undo()
-    assert np.array_equal(layer.data, before)
+    viewer.layers.remove(layer)
+
+    back = again(viewer, project_beside(path))
+    back.visible = False
+    history = correction_of(back).history
+    assert (len(history.done), len(history.undone)) == (220, 30)
+    for _ in range(220):
+        back.undo()
+    assert np.array_equal(back.data, before)
+    for _ in range(249):
+        back.redo()
+    assert np.array_equal(back.data, painted)
 
 
 def test_what_is_verified_comes_back(viewer, path, layer):
@@ -395,25 +408,32 @@ def test_a_folder_that_cannot_be_written_leaves_the_project_elsewhere(
     assert projects_of(*source_of(image), LABELS) == [correction_of(layer).project.folder]
 
 
-def test_a_torn_last_line_costs_one_stroke(viewer, path, layer):
+def test_a_torn_last_line_costs_one_stroke_and_is_told(viewer, path, layer):
+    from napari.utils.notifications import notification_manager
+
     stroke(viewer, layer)
     wanted = layer.data.copy()
     stroke(viewer, layer, 2)
     journal = correction_of(layer).saved.journal
     viewer.layers.remove(layer)
     journal.write_bytes(journal.read_bytes()[:-9])
+    told = len(notification_manager.records)
     back = again(viewer, project_beside(path))
     assert np.array_equal(back.data, wanted)
+    (message,) = [record.message for record in notification_manager.records[told:]]
+    assert "journal.jsonl: its last line was cut off" in message
     stroke(viewer, back, 3)
     assert len(correction_of(back).history.done) == 2
 
 
 def test_large_labels_are_painted_on_disk(viewer, path, image, labels, monkeypatch):
+    import dask.array as da
     import zarr
 
     from napari_bioseg.plugin import correcting
 
     monkeypatch.setattr(correcting, "IN_MEMORY", 1)
+    labels.data = da.from_array(labels.data, chunks=(3, 16, 16))
     layer = start(viewer, labels, image)
     assert isinstance(layer.data, zarr.Array)
     stroke(viewer, layer)

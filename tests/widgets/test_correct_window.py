@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_bioseg.corrections.project import project_beside
+from napari_bioseg.corrections.project import open_project, project_beside
+from napari_bioseg.plugin.correction import correction_of
 
 pytestmark = pytest.mark.gui
 
@@ -92,17 +93,18 @@ def test_strokes_undo_and_going_on(window, qtbot, path, opened, make_mouse):
     press(qtbot, mouse, "4")  # fill
     mouse.drag(layer, (20, 50))
     assert layer.data[2, 20, 50] == 90_000
-    assert steps(panel) == 3
+    outlined(qtbot, mouse, layer)
+    assert steps(panel) == 4
     painted = layer.data.copy()
 
     press(qtbot, mouse, "Z", "Control")
-    assert layer.data[2, 20, 50] == 70_000
+    assert layer.data[2, 30, 14] == 0
     press(qtbot, mouse, "Z", "Control", "Shift")
     assert np.array_equal(layer.data, painted)
-    for _ in range(3):
+    for _ in range(4):
         panel.view.undo_button.click()
     assert np.array_equal(layer.data, before)
-    for _ in range(3):
+    for _ in range(4):
         panel.view.redo_button.click()
     assert np.array_equal(layer.data, painted)
 
@@ -112,7 +114,16 @@ def test_strokes_undo_and_going_on(window, qtbot, path, opened, make_mouse):
     click(qtbot, panel, panel.view.continue_button, panel.opened)
     assert np.array_equal(panel.correction.layer.data, painted)
     assert panel.correction.layer.extent.world == pytest.approx(window.layers["found"].extent.world)
-    qtbot.waitUntil(lambda: panel.view.state.text().startswith("3 steps, all saved"), timeout=WAIT)
+    qtbot.waitUntil(lambda: panel.view.state.text().startswith("4 steps, all saved"), timeout=WAIT)
+
+
+def outlined(qtbot, mouse, layer):
+    press(qtbot, mouse, "3")  # polygon
+    for place in ((28, 10), (28, 20), (36, 10)):
+        mouse.drag(layer, place)
+    press(qtbot, mouse, "Return")
+    assert layer.data[2, 30, 14] == 90_000
+    assert layer.data[2, 35, 19] == 0
 
 
 # Each tool by its key, where to click, and what must come of the slice.
@@ -169,8 +180,12 @@ def uses(qtbot, panel, layer, mouse, name):
     assert (layer.data[[0, 1, 3, 4]] == before[[0, 1, 3, 4]]).all(), name
     assert steps(panel) == done + 1, name
     assert layer.editable
+    after = layer.data.copy()
     press(qtbot, mouse, "Z", "Control")
     assert np.array_equal(layer.data, before), name
+    press(qtbot, mouse, "Z", "Control", "Shift")
+    assert np.array_equal(layer.data, after), name
+    press(qtbot, mouse, "Z", "Control")
     press(qtbot, mouse, "Escape")
     assert not panel.view.tools.buttons[name].isChecked()
 
@@ -244,6 +259,9 @@ def test_verifying_slices_and_a_region(window, qtbot, path, opened, make_mouse):
     assert panel.view.strip.states == ("draft", "verified", "draft", "part", "draft")
     mask = panel.correction.verified.mask((slice(3, 4), slice(0, 64), slice(0, 64)))
     assert mask.sum() == 11 * 11
+    panel.view.region_button.click()
+    assert panel.view.strip.states[3] == "draft"
+    assert not panel.view.frame_button.isVisible()  # a volume is no movie
     window.layers.remove(shapes)
     window.layers.selection.active = layer
     strip = panel.view.strip
@@ -253,6 +271,34 @@ def test_verifying_slices_and_a_region(window, qtbot, path, opened, make_mouse):
     assert window.dims.current_step[0] == 1
     press(qtbot, mouse, "V")
     assert panel.view.strip.states[1] == "draft"
+
+
+def test_a_frame_of_a_movie_is_verified_at_once(window, qtbot):
+    labels = window.add_labels(np.zeros((2, 3, 20, 30), np.uint32), name="found", axis_labels=("t", "z", "y", "x"))
+    dock, panel = window.window.add_plugin_dock_widget("napari-bioseg", "Correct")
+    click(qtbot, panel, panel.view.start_button, panel.opened)
+    assert panel.correction.base.shape == labels.data.shape
+    window.dims.set_current_step(0, 1)
+    for states in (("verified",) * 3, ("draft",) * 3):
+        click(qtbot, panel, panel.view.frame_button, panel.correction.marked)
+        assert panel.view.strip.states == ("draft",) * 3 + states
+    with qtbot.waitSignal(panel.destroyed, timeout=WAIT):
+        window.window.remove_dock_widget(dock)
+
+
+def test_another_window_holds_the_project(window, qtbot, path, opened):
+    panel, layer = opened
+    layer.fill((2, 20, 50), 9)
+    wanted = layer.data.copy()
+    window.layers.remove(layer)
+    window.layers.selection.active = window.layers["stack"]
+    with open_project(project_beside(path)):  # as another window would
+        click(qtbot, panel, panel.view.continue_button, panel.opened)
+        assert "read only: is open in another window (process " in panel.view.state.text()
+        assert "close it there to correct here" in panel.view.notes.text()
+        assert np.array_equal(panel.correction.layer.data, wanted)
+        for control in (panel.view.tools, panel.view.verify_button, panel.view.undo_button):
+            assert not control.isEnabled()
 
 
 def test_changes_are_overlaid_and_followed(window, qtbot, opened):
@@ -326,6 +372,26 @@ def test_a_folder_that_is_no_project_is_told_once(window, tmp_path):
     open_project(window, tmp_path)
     (message,) = [record.message for record in notification_manager.records[told:]]
     assert "is no project" in message
+
+
+def test_what_is_damaged_is_told_and_the_rest_is_opened(window, qtbot, path, opened):
+    from napari.utils.notifications import notification_manager
+
+    _, layer = opened
+    layer.fill((2, 20, 50), 9)
+    wanted = layer.data.copy()
+    layer.fill((1, 20, 50), 8)
+    journal = correction_of(layer).saved.journal
+    window.layers.clear()
+    journal.write_bytes(journal.read_bytes()[:-9])
+    path.unlink()
+    told = len(notification_manager.records)
+    window.open(project_beside(path), plugin="napari-bioseg")
+    qtbot.waitUntil(lambda: len(window.layers) == 1, timeout=WAIT)
+    assert np.array_equal(window.layers[0].data, wanted)
+    gone, cut = (record.message for record in notification_manager.records[told:])
+    assert "stack.ome.tif: the image of this project is gone" in gone
+    assert "journal.jsonl: its last line was cut off" in cut
 
 
 def test_saving_says_that_a_person_corrected_it(window, qtbot, tmp_path, opened):

@@ -9,10 +9,13 @@
         labels.zarr                      as predicted, never changed
         probabilities.zarr               what the network said, where there is that
         journal.jsonl                    every correction and what is verified; see `journal`
+        features.npz                     what `workflows.suggest` compares
       predictions/002-MODEL/
         prediction.yaml                  the same for boxes, and their thresholds
         boxes.csv                        all that the network told, also below the thresholds
         journal.jsonl                    as for labels
+      runs/                              trainings on this project, and their models
+      opened-by.yaml, .lock              who writes to it
 
 The folder can be moved together with the image. One window writes at a time; others read.
 """

@@ -16,11 +16,11 @@ from napari_bioseg.core.job import Job
 from napari_bioseg.corrections.box_table import Mask
 from napari_bioseg.corrections.boxes_left import BoxesLeft, boxes_left
 from napari_bioseg.corrections.contents import read_journal
-from napari_bioseg.corrections.journal import Journal
 from napari_bioseg.corrections.project import BOXES, Project, Saved
 from napari_bioseg.corrections.project_info import BoxFacts, PredictionInfo
 from napari_bioseg.plugin.box_correction import BoxCorrection, box_correction_of
 from napari_bioseg.plugin.box_layer import BoxState, box_layer, column_of, follow, state_of
+from napari_bioseg.plugin.journals import journal_of
 from napari_bioseg.plugin.placing import placement_again, placement_of, placement_said
 from napari_bioseg.plugin.projects import (
     Home,
@@ -30,7 +30,6 @@ from napari_bioseg.plugin.projects import (
     home_of,
     project_again,
     project_to_write,
-    tell,
 )
 from napari_bioseg.postprocess.boxes import BoxOptions, BoxSelector
 
@@ -116,7 +115,7 @@ def begin_boxes(start: BoxStart, job: Job) -> BoxCorrection:
     with closed_on_error(project, start.home.held):
         saved = project.add_boxes(start.info, start.boxes, start.shown)
         left = BoxesLeft.at_first(_facts(saved), start.shown)
-        journal = Journal(saved.journal, _header(saved), on_problem=tell)
+        journal = journal_of(saved, _header(saved), None)
         return BoxCorrection(start.layer, start.state, project, saved, left=left, journal=journal)
 
 
@@ -156,16 +155,13 @@ def show_boxes(viewer: Any, correction: BoxCorrection) -> Shapes:
 
 def _opened(project: Project, saved: Saved) -> BoxCorrection:
     boxes, shown = saved.boxes()
-    left, journal = BoxesLeft.at_first(_facts(saved), shown), None
+    left = BoxesLeft.at_first(_facts(saved), shown)
     contents = read_journal(saved.journal) if saved.journal.is_file() else None
     if contents is not None:
         boxes_left(saved.journal, contents, left)
     layer = _layer(project, saved, boxes, left)
     state: Any = state_of(layer)
-    if project.writable and contents is not None:
-        journal = Journal.resume(saved.journal, contents, on_problem=tell)
-    elif project.writable:
-        journal = Journal(saved.journal, _header(saved), on_problem=tell)
+    journal = journal_of(saved, _header(saved), contents) if project.writable else None
     return BoxCorrection(layer, state, project, saved, left=left, journal=journal)
 
 

@@ -15,13 +15,13 @@ from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
 from napari_bioseg.corrections.contents import read_journal
 from napari_bioseg.corrections.history import History
-from napari_bioseg.corrections.journal import Journal
 from napari_bioseg.corrections.project import Project, Saved
 from napari_bioseg.corrections.project_info import PredictionInfo
 from napari_bioseg.corrections.replay import replay
 from napari_bioseg.corrections.verified import Verified
 from napari_bioseg.plugin.colors import class_colormap
 from napari_bioseg.plugin.correction import Correction, correction_of, count_planes
+from napari_bioseg.plugin.journals import journal_of
 from napari_bioseg.plugin.layers import KEY
 from napari_bioseg.plugin.placing import axes_said, placement_again, placement_of
 from napari_bioseg.plugin.projects import (
@@ -32,7 +32,6 @@ from napari_bioseg.plugin.projects import (
     home_of,
     project_again,
     project_to_write,
-    tell,
 )
 from napari_bioseg.plugin.result import IN_MEMORY
 from napari_bioseg.plugin.session import result_of
@@ -163,7 +162,7 @@ def show_correction(viewer: Any, correction: Correction) -> Labels:
 def _opened(project: Project, saved: Saved, job: Job) -> Correction:
     labels = _editable(saved, job)
     shape = tuple(int(n) for n in labels.shape)
-    history, verified, journal, next_id = History(), Verified(shape), None, 1
+    history, verified, contents, next_id = History(), Verified(shape), None, 1
     touched = np.zeros(shape[:-2], np.int64)
     header = {"shape": list(shape), "axes": saved.info.axes, "prediction": saved.id}
     if saved.journal.is_file():
@@ -171,10 +170,7 @@ def _opened(project: Project, saved: Saved, job: Job) -> Correction:
         replay(saved.journal, labels, contents, job, seen=partial(count_planes, touched))
         history, verified = History.of(contents), Verified.of(contents, shape)
         next_id = contents.next_id
-        if project.writable:
-            journal = Journal.resume(saved.journal, contents, on_problem=tell)
-    elif project.writable:
-        journal = Journal(saved.journal, header, on_problem=tell)
+    journal = journal_of(saved, header, contents) if project.writable else None
     return Correction(
         labels, project, saved,
         history=history, verified=verified, journal=journal, touched=touched, next_id=next_id,

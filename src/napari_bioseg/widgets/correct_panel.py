@@ -128,7 +128,7 @@ class CorrectPanel(JobPanel):
         here = correction is not None and free
         for widget in (view.save_button, view.changes, view.next_button, view.map, view.measure):
             widget.setEnabled(here)
-        for widget in (view.tools, view.volume, view.verify_button, view.region_button):
+        for widget in (view.tools, view.volume, view.verify_button, view.region_button, view.frame_button):
             widget.setEnabled(correction is not None and free and correction.writable)
         self._show_state()
 

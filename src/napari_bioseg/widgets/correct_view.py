@@ -107,8 +107,13 @@ class CorrectView(PanelView):
             "Declare the labels of this slice true, also where nothing was changed; again to take it back",
         )
         self.region_button = building.button(
-            "Verify drawn region", "Declare the labels in the selected shape of a Shapes layer true, in this slice"
+            "Verify drawn region",
+            "Declare the labels in the selected shape of a Shapes layer true, in this slice; again to take it back",
         )
+        self.frame_button = building.button(
+            "Verify frame", "Declare all slices of this volume of a movie true; again to take it back"
+        )
+        self.frame_button.setVisible(False)
         self.next_button = building.button(
             f"Next ({KEYS['next']})", "Go to the slice where a correction is expected to teach most"
         )
@@ -135,7 +140,7 @@ class CorrectView(PanelView):
             building.title("Tools"), self.tools, self.hint, building.row(self.volume, self.changes), self.counts,
             options,
             building.title("Verified"), self.strip, self.verified,
-            building.row(self.verify_button, self.region_button),
+            building.row(self.verify_button, self.region_button), self.frame_button,
             building.title("Where next"), building.row(self.next_button, self.map), self.measure, self.reason,
             keys,
         ]  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from napari.layers import Shapes
 from qtpy.QtCore import QObject
 
 from napari_bioseg.core.errors import BiosegError
@@ -13,8 +12,10 @@ from napari_bioseg.corrections.change import Box
 from napari_bioseg.plugin.correction import Correction
 from napari_bioseg.plugin.places import box_of, current_position, go_to
 from napari_bioseg.widgets.shortcuts import KEYS
+from napari_bioseg.widgets.where_box import drawn_shapes
 from napari_bioseg.widgets.worker import show_problem
 
+VOLUME = "ZYX"
 WORDS = {"all": "verified", "part": "part"}
 
 
@@ -34,11 +35,14 @@ class VerifyControl(QObject):
         self._correction: Correction | None = None
         view.verify_button.clicked.connect(self.verify_slice)
         view.region_button.clicked.connect(self.verify_region)
+        view.frame_button.clicked.connect(self.verify_frame)
         view.strip.chosen.connect(self._go_to)
 
     def watch(self, correction: Correction | None) -> None:
         """Show those of this one from now on."""
         self._correction = correction
+        axes = correction.saved.info.axes if correction is not None else ""
+        self._view.frame_button.setVisible(len(axes) > len(VOLUME) and axes.endswith(VOLUME))
         self.show()
 
     def verify_slice(self) -> None:
@@ -50,17 +54,25 @@ class VerifyControl(QObject):
             self._mark(correction, (*_one(plane), slice(0, height), slice(0, width)), on=on)
 
     def verify_region(self) -> None:
-        """Declare the box of the selected shape verified, in the slice on screen."""
+        """Declare the box of the selected shape verified, in the slice on screen, or take that back."""
         correction = self._correction
         if correction is None:
             return
-        drawn = [layer for layer in self._viewer.layers if isinstance(layer, Shapes)]
         try:
-            box = box_of(correction.layer, correction.saved.info.axes, "drawn", shapes=drawn[-1] if drawn else None)
+            box = box_of(correction.layer, correction.saved.info.axes, "drawn", shapes=drawn_shapes(self._viewer))
         except BiosegError as error:
             show_problem(error)
             return
-        self._mark(correction, (*_one(self._plane(correction)), *box[-2:]), on=True)
+        place = (*_one(self._plane(correction)), *box[-2:])
+        self._mark(correction, place, on=not correction.verified.mask(place).all())
+
+    def verify_frame(self) -> None:
+        """Declare all slices at the current time verified, or take that back."""
+        correction = self._correction
+        if correction is not None:
+            frame, volume = self._plane(correction)[:-1], correction.labels.shape[-len(VOLUME) :]
+            on = any(correction.verified.state((*frame, z)) != "all" for z in range(volume[0]))
+            self._mark(correction, (*_one(frame), *(slice(0, n) for n in volume)), on=on)
 
     def show(self) -> None:
         """Show the state of every slice."""

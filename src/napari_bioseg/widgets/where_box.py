@@ -64,12 +64,8 @@ class WhereBox(QWidget):
         return self.current_check.isEnabled() and self.current_check.isChecked()
 
     def shapes(self) -> Any:
-        """Return the Shapes layer that counts: the active one, else the last, detected boxes aside; None for none."""
-        active = self._viewer.layers.selection.active
-        found = [v for v in self._viewer.layers if isinstance(v, Shapes) and state_of(v) is None]
-        if any(same_layer(active, v) for v in found):
-            return active
-        return found[-1] if found else None
+        """Return the Shapes layer that counts, as `drawn_shapes`."""
+        return drawn_shapes(self._viewer)
 
     def set_stack(self, axes: str, card: Card | None) -> None:
         """Offer "current only" in the words of the image and the model.
@@ -106,3 +102,12 @@ class WhereBox(QWidget):
         self._viewer.layers.selection.active = layer
         layer.mode = "add_rectangle"
         self.area_combo.setCurrentIndex(2)
+
+
+def drawn_shapes(viewer: Any) -> Any:
+    """Return the Shapes layer that counts: the active one, else the last, detected boxes aside; None for none."""
+    active = viewer.layers.selection.active
+    found = [v for v in viewer.layers if isinstance(v, Shapes) and state_of(v) is None]
+    if any(same_layer(active, v) for v in found):
+        return active
+    return found[-1] if found else None
