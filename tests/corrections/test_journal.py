@@ -4,7 +4,9 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from contextlib import contextmanager
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -381,3 +383,26 @@ def test_it_goes_on_only_with_what_was_read(path, written):
     with pytest.raises(UnwritableFileError, match="changed since"):
         Journal.resume(path, contents, on_problem=fail)
     assert path.read_bytes() == written + more
+
+
+def test_the_disk_confirms_at_most_once_in_its_time(path, monkeypatch):
+    """Each stroke is in the file at once; what costs tens of milliseconds on some disks does not come with each."""
+    monkeypatch.setattr(writer, "SYNC_S", 0.2)
+    confirmed, twice, fsync = [], threading.Event(), os.fsync
+
+    def noted(descriptor):
+        fsync(descriptor)
+        if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
+            confirmed.append(time.monotonic())
+            if len(confirmed) == 3:
+                twice.set()
+
+    with Journal(path, {"shape": [1, 9, 8]}, on_problem=fail) as journal:
+        monkeypatch.setattr(os, "fsync", noted)
+        number = 0
+        while not twice.is_set():
+            number += 1
+            journal.append(step(number % 9))
+        monkeypatch.setattr(os, "fsync", fsync)
+    assert number > len(confirmed)
+    assert min(b - a for a, b in pairwise(confirmed)) >= 0.2 - 0.02
