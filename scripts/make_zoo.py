@@ -85,7 +85,7 @@ def measured(card: Card) -> dict[str, Any]:
         return facts
     cases = CASES[card.task](card)
     draw(cases, card, picture(card.name))
-    scores = {name: f"{TITLES[cases.metric]} {case.score:.2f}" for name, case in cases.shown.items()}
+    scores = {name: f"{TITLES.get(cases.metric, cases.metric)} {case.score:.2f}" for name, case in cases.shown.items()}
     return {**facts, "seconds": round(cases.rate, 1), "note": cases.note, "cases": scores}
 
 

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from napari_bioseg import detect, segment
+from napari_bioseg import detect, identify, segment
 from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.core.image import Image
 from napari_bioseg.io import open_image
 from napari_bioseg.models.card import Card
 from napari_bioseg.tasks.detection import SCORES
 from napari_bioseg.tasks.semantic import score_labels
+from napari_bioseg.training.kinds import open_kind, with_files
 from napari_bioseg.training.open_pairs import open_one
 from napari_bioseg.training.recipe import Pair, Recipe
 from napari_bioseg.workflows.evaluation import take_planes
@@ -35,7 +36,7 @@ PLANES = {"YX": 3, "ZYX": 1}
 
 @dataclass(frozen=True)
 class Case:
-    """A crop of a plane with truth and answer: class numbers of each pixel, or boxes."""
+    """A crop of a plane with truth and answer: class numbers of each pixel, boxes, or the kind of image."""
 
     where: str
     score: float
@@ -65,7 +66,7 @@ class Clock:
     def timed(self, run: Any, image: Image, card: Card, **options: Any) -> Any:
         """Return what a verb answers."""
         began = time.process_time()
-        found = run(image, model=card.name, device="cpu", drift=False, **options)
+        found = run(image, model=card.name, device="cpu", **options)
         self.seconds += time.process_time() - began
         return found
 
@@ -112,7 +113,9 @@ def _of_pair(card: Card, recipe: Recipe, pair: Pair, metric: str, clock: Clock) 
     shown = np.unique(np.linspace(0, len(stack) - 1, PLANES[card.input.axes] + 2).astype(int)[1:-1])
     for z in shown.tolist():
         region = f"{axis}={z}" if len(stack) > 1 else None
-        values = np.asarray(clock.timed(segment, image, card, region=region).labels[:]).reshape(stack.shape[1:])
+        values = np.asarray(clock.timed(segment, image, card, region=region, drift=False).labels[:]).reshape(
+            stack.shape[1:]
+        )
         clock.pixels += values.size
         found = sum(i * (values == c.value) for i, c in enumerate(card.classes, start=1))
         where = f"{pair.group}, {axis} {z}" if len(stack) > 1 else pair.group
@@ -155,7 +158,7 @@ def _movie() -> tuple[Image, Boxes]:
 
 
 def _of_frames(card: Card, image: Image, truth: Boxes, where: str, clock: Clock) -> Iterator[Case]:
-    boxes, edge = clock.timed(detect, image, card).boxes, EDGE["detection"]
+    boxes, edge = clock.timed(detect, image, card, drift=False).boxes, EDGE["detection"]
     clock.pixels += int(np.prod(image.shape))
     for z, frame in enumerate(np.asarray(image.data)):
         for y, x in _corners(frame.shape, edge):
@@ -170,5 +173,22 @@ def _inside(boxes: Boxes, y: int, x: int, edge: int) -> Boxes:
     return moved[((moved.centre >= 0) & (moved.centre < edge)).all(axis=1)]
 
 
-CASES = {"semantic": semantic_cases, "detection": detection_cases}
+def kind_cases(card: Card) -> Cases:
+    """Return an image of each group that is calibrated on: those that no network of the recipe was trained on."""
+    recipe, clock, found = with_files(recipe_on_card(card)), Clock(), []
+    for pair in {p.group: p for p in reversed(recipe.pairs) if p.use == "val"}.values():
+        image = open_kind(recipe, pair)
+        said = clock.timed(identify, image, card)
+        clock.pixels += int(np.prod(image.shape))
+        grey = np.asarray(image.data).reshape(-1, *image.shape[-2:])[0]
+        found.append(Case(pair.group, said.probabilities[pair.kind], grey, pair.kind, said.kind, None))
+    found.sort(key=lambda case: -case.score)
+    note = (
+        "An image of each group that was used to calibrate and not to train, with what it is said to be; of stacks all "
+    )
+    note += "planes are asked together, and the first is shown."
+    return Cases({case.where: case for case in found}, "probability", note, clock.rate)
+
+
+CASES = {"semantic": semantic_cases, "detection": detection_cases, "classification": kind_cases}
 """How good and bad cases are found, by task."""

@@ -23,7 +23,10 @@ CELLS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc7
 
 
 def draw(cases: Cases, card: Card, file: Path) -> None:
-    """Draw a row a case."""
+    """Draw a row a case; of kinds of images, a picture a case."""
+    if card.task == "classification":
+        _draw_kinds(cases, file)
+        return
     rows = len(cases.shown)
     figure = Figure(figsize=(8.4, 3 * rows + 0.3), layout="constrained")
     title, boxes = TITLES[cases.metric], card.task == "detection"
@@ -39,6 +42,19 @@ def draw(cases: Cases, card: Card, file: Path) -> None:
         _scale_bar(line[0], case)
     if cases.metric not in PARTED and not boxes:
         _legend(figure, card)
+    figure.savefig(file, dpi=100, pil_kwargs={"quality": 75})
+
+
+def _draw_kinds(cases: Cases, file: Path) -> None:
+    columns = 4
+    figure = Figure(figsize=(8.4, 2.6 * -(-len(cases.shown) // columns)), layout="constrained")
+    every = figure.subplots(-(-len(cases.shown) // columns), columns, squeeze=False).ravel()
+    for axes in every[len(cases.shown) :]:
+        axes.set_axis_off()
+    for axes, case in zip(every, cases.shown.values(), strict=False):
+        side = min(case.grey.shape)
+        _show(axes, case.grey[:side, :side], None, [])
+        axes.set_title(f"{case.truth}\ntold as {case.found}, {100 * case.score:.0f} %", fontsize=8)
     figure.savefig(file, dpi=100, pil_kwargs={"quality": 75})
 
 
