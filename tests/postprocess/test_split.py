@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from napari_bioseg.core.prediction import ClassInfo
-from napari_bioseg.postprocess import DecodeOptions, decode_plane
+from napari_bioseg.postprocess import DecodeOptions, PlaneDecoder, decode_plane
 from napari_bioseg.postprocess.split import split_object
 
 ONE = (ClassInfo(value=1, name="cell"),)
@@ -54,3 +55,45 @@ def test_pieces_get_numbers_of_their_own() -> None:
     assert ((labels > 0) == mask).all()
     assert np.unique(labels).tolist() == [0, 1, 2, 3]
     assert len({int(labels[20, 20]), int(labels[20, 44]), int(labels[45, 80])}) == 3
+
+
+def test_a_decoder_that_knows_the_waists_gives_what_a_fresh_one_gives() -> None:
+    smooth = ndimage.gaussian_filter(np.random.default_rng(5).standard_normal((1, 150, 200)), (0, 4, 4))
+    p = (1 / (1 + np.exp(-3 * smooth / smooth.std()))).astype(np.float16)
+    decoder = PlaneDecoder(p, ONE)
+    counts = []
+    for change in (
+        {},
+        {"split": 0.4},
+        {"split": 0.9},
+        {"split": 0.0},
+        {"split": 0.9},
+        {"min_size": 90},
+        {"fill_holes": 40, "split": 0.7},
+        {"threshold": 0.7, "split": 0.8},
+        {"threshold": 0.7, "split": 0.8, "instances": False},
+    ):
+        options = DecodeOptions(**{"threshold": 0.6, "instances": True, "split": 0.7, **change})
+        labels = decoder.decode(options)
+        assert (labels == decode_plane(p, options, ONE)).all()
+        counts.append(int(labels.max()))
+    assert len(set(counts[:4])) == 4  # it matters
+
+
+def test_only_the_strength_of_a_cut_is_followed_at_once() -> None:
+    p = discs((30, 30, 20), (30, 62, 20))[None].astype(np.float16)
+    options = DecodeOptions(instances=True, split=0.7)
+    decoder = PlaneDecoder(p, ONE)
+    assert not decoder.knows_cuts(options)
+    decoder.decode(options)
+    assert decoder.knows_cuts(options.model_copy(update={"split": 0.3}))
+    for change in ({"min_size": 3}, {"threshold": 0.6}, {"split": 0.0}, {"instances": False}):
+        assert not decoder.knows_cuts(options.model_copy(update=change))
+
+
+def test_an_object_too_large_for_memory_is_left_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    p = discs((20, 20, 15), (20, 44, 15), (45, 80, 10))[None].astype(np.float16)
+    options = DecodeOptions(instances=True, split=0.8)
+    assert decode_plane(p, options, ONE).max() == 3
+    monkeypatch.setattr("napari_bioseg.postprocess.split.LARGEST", 1000)
+    assert decode_plane(p, options, ONE).max() == 2

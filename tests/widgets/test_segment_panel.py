@@ -258,6 +258,14 @@ def test_touching_objects_are_cut_once_the_slider_rests(qtbot, viewer, panel, pa
     with qtbot.waitSignal(panel.tuner.settled, timeout=WAIT):
         pass
     assert np.array_equal(layer.data, cut)
+    # Where this plane could be cut is known by now.
+    with qtbot.waitSignal(panel.tuner.plane_shown, timeout=WAIT):
+        panel.view.labels_form.controls["split"].move(0.8)
+    other = napari_bioseg.segment(path, **options, split=0.8).labels[...]
+    assert len(np.unique(layer.data[plane])) == len(np.unique(other[plane])) > len(np.unique(uncut))
+    with qtbot.waitSignal(panel.tuner.settled, timeout=WAIT):
+        pass
+    assert np.array_equal(layer.data, other)
 
 
 def test_gaps_are_closed_as_the_model_says_and_once_the_slider_rests(qtbot, viewer, make_panel, path, tiny_zoo):

@@ -17,8 +17,10 @@ from napari_bioseg.postprocess.options import DecodeOptions
 from napari_bioseg.workflows.options import SegmentOptions
 
 if TYPE_CHECKING:
+    from napari_bioseg.core.prediction import Prediction
     from napari_bioseg.models.model import Model
     from napari_bioseg.plugin.first_look import FirstLook
+    from napari_bioseg.postprocess import PlaneDecoder
     from napari_bioseg.workflows.segmentation import Segmentation
 
 IN_MEMORY = 2**28  # bytes of labels that are shown from memory: painting and scrolling are fastest there
@@ -119,34 +121,42 @@ def decode_again(result: Result, options: SegmentOptions, job: Job) -> Result:
     return replace(result, segmentation=segmentation, labels=shown(segmentation.labels))
 
 
-def decode_plane_again(result: Result, options: SegmentOptions, plane: tuple[int, ...]) -> npt.NDArray[np.uint32]:
-    """Decode one plane with other options; fast enough to follow a slider.
+class LivePlane:
+    """One plane of a result, decoded again and again; fast enough to follow a slider.
 
     Parameters
     ----------
-    result : Result
-    options : SegmentOptions
-        With the values of the model filled in.
+    prediction : Prediction
     plane : tuple of int
         Index along the axes before Y and X.
-
-    Returns
-    -------
-    numpy.ndarray
-        Uint32, shape (Y, X).
     """
-    from napari_bioseg.postprocess import decode_plane
 
-    prediction = result.segmentation.prediction
-    index: tuple[int | slice, ...] = (slice(None), *plane)
-    probabilities = np.asarray(prediction.probabilities[index])
-    return decode_plane(
-        probabilities,
-        decode_options(options),
-        prediction.classes,
-        prediction.activation,
-        sampling=prediction.scale[-2:],
-    )
+    def __init__(self, prediction: Prediction, plane: tuple[int, ...]) -> None:
+        self._prediction, self._plane = prediction, plane
+        self._decoder: PlaneDecoder | None = None
+
+    def shows(self, prediction: Prediction, plane: tuple[int, ...]) -> bool:
+        """Whether this is that plane."""
+        return self._prediction is prediction and self._plane == plane
+
+    def shows_at_once(self, options: SegmentOptions) -> bool:
+        """Whether objects are cut, and are so without delay: nothing but how strongly has changed."""
+        return self._decoder is not None and self._decoder.knows_cuts(decode_options(options))
+
+    def decode(self, options: SegmentOptions) -> npt.NDArray[np.uint32]:
+        """Return the labels ``(Y, X)``; the options have the values of the model filled in."""
+        if self._decoder is None:
+            from napari_bioseg.postprocess import PlaneDecoder
+
+            prediction = self._prediction
+            index: tuple[int | slice, ...] = (slice(None), *self._plane)
+            self._decoder = PlaneDecoder(
+                np.asarray(prediction.probabilities[index]),
+                prediction.classes,
+                prediction.activation,
+                sampling=prediction.scale[-2:],
+            )
+        return self._decoder.decode(decode_options(options))
 
 
 def save_result(result: Result, out: Path, labels: Any, *, edited: bool, job: Job) -> list[Path]:

@@ -1,7 +1,7 @@
 """Live re-tuning: the plane on screen at once, the whole volume after it, the network never.
 
 Cutting objects, at waists or along lines, takes longer than a frame: while a slider moves they are shown uncut, once
-it rests cut.
+it rests cut. Where they could be cut is then known: the strength of the cut is followed at once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from napari_bioseg.core.errors import Cancelled
 from napari_bioseg.core.job import Job
 from napari_bioseg.plugin.images import same_layer
 from napari_bioseg.plugin.places import current_position
-from napari_bioseg.plugin.result import Result, decode_again, decode_plane_again
+from napari_bioseg.plugin.result import LivePlane, Result, decode_again
 from napari_bioseg.plugin.session import dress, is_edited, is_painting, replace_labels, result_of, show_beside
 from napari_bioseg.widgets.strokes import after_stroke
 from napari_bioseg.widgets.worker import Task
@@ -65,6 +65,7 @@ class Tuner(QObject):
         self.layer: Any = None
         self._wanted: SegmentOptions | None = None
         self._plane: Task | None = None
+        self._live: LivePlane | None = None  # the last that was decoded
         self._volume: _Volume | None = None  # of the layer that is tuned
         self._volumes: list[_Volume] = []  # with those of layers that were tuned before
         self._before: Planes = {}
@@ -90,7 +91,7 @@ class Tuner(QObject):
                 volume.stop()
         if not same_layer(self.layer, layer):
             self.finish()
-            self.layer = layer
+            self.layer, self._live = layer, None
 
     def retune(self, options: SegmentOptions) -> None:
         """Show the result with other options."""
@@ -104,7 +105,7 @@ class Tuner(QObject):
         if not is_edited(self.layer):
             dress(self.layer, options, result.segmentation.prediction.classes)
             if self._plane is None:
-                self._start_plane(result, options, _uncut(options))
+                self._start_plane(result, options)
 
     def finish(self) -> None:
         """Decode what is pending to its end, whatever is tuned next."""
@@ -120,7 +121,7 @@ class Tuner(QObject):
         if self._volume is not None:
             self._volume.stop()
         self._leave()
-        self.layer = None
+        self.layer = self._live = None
 
     def cancel(self) -> bool:
         """Stop decoding, and show the labels of before; return whether there was anything to stop."""
@@ -147,17 +148,21 @@ class Tuner(QObject):
         result, options = self._result(), self._wanted
         cuts = options is not None and options != _uncut(options)
         if result is not None and options is not None and cuts and self._plane is None and not is_edited(self.layer):
-            self._start_plane(result, options, options)
+            self._start_plane(result, options, cut=True)
         self._start_volume()
 
-    def _start_plane(self, result: Result, options: SegmentOptions, shown: SegmentOptions) -> None:
+    def _start_plane(self, result: Result, options: SegmentOptions, *, cut: bool = False) -> None:
         displayed = tuple(self._viewer.dims.displayed)
         if displayed != (self._viewer.dims.ndim - 2, self._viewer.dims.ndim - 1):
             return  # a cut along depth, or 3-D: the volume follows
         plane = current_position(self._viewer, self.layer)[:-2]
+        prediction, live = result.segmentation.prediction, self._live
+        if live is None or not live.shows(prediction, plane):
+            self._live = live = LivePlane(prediction, plane)
+        shown = options if cut or live.shows_at_once(options) else _uncut(options)
 
         def work(_job: Job) -> Any:
-            return decode_plane_again(result, shown, plane)
+            return live.decode(shown)
 
         self._plane = Task(work, self)
         self._plane.succeeded.connect(partial(self._plane_done, self.layer, result, options, plane))
@@ -179,7 +184,7 @@ class Tuner(QObject):
             layer.refresh()
             self.plane_shown.emit()
         if not fits or wanted != options:
-            self._start_plane(result, wanted, _uncut(wanted))
+            self._start_plane(result, wanted)
 
     def _plane_over(self) -> None:
         if self._plane is self.sender():
