@@ -360,7 +360,7 @@ def test_changes_are_overlaid_and_followed(window, qtbot, opened):
     layer.fill((1, 60, 60), 9)
     added = (truth()[1] == 0).sum() - 16  # the hole is not connected to the rest of the background
     assert panel.changes.changes.counts.tolist()[1:] == [added, 400, 400]
-    assert "400 removed" in panel.view.counts.text()
+    assert "400\u00a0removed" in panel.view.counts.text()
     assert (np.asarray(overlay.data[1]) == 3).sum() == 400
     layer.undo()
     assert panel.changes.changes.counts.tolist()[1:] == [0, 400, 400]

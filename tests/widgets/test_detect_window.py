@@ -68,7 +68,7 @@ def test_edits_outlive_the_window(window, qtbot, path, make_mouse):
     assert not panel.view.start_button.isEnabled()
     window.dims.set_current_step(0, 0)
     edited_by_hand(window, qtbot, make_mouse(window), layer)
-    says(qtbot, panel, "3 edits, all saved · frames.ome.tif.bioseg")
+    says(qtbot, panel, "3 edits, all saved\nframes.ome.tif.bioseg")
     window.dims.set_current_step(0, 1)
     qtbot.keyClick(panel.window(), Qt.Key.Key_F7)
     with qtbot.waitSignal(panel.boxes.tuned, timeout=WAIT):

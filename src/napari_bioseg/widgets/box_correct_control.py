@@ -149,4 +149,4 @@ def describe(correction: BoxCorrection) -> str:
         state = f"read only: {correction.project.why_read_only}"
     else:
         state = "all saved" if correction.saved_all else "being saved"
-    return f"{n} edit{'s' * (n != 1)}, {state} · {correction.project.folder.name}"
+    return f"{n} edit{'s' * (n != 1)}, {state}\n{correction.project.folder.name}"
