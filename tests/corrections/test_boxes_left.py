@@ -12,7 +12,7 @@ from napari_bioseg.corrections.boxes_left import BoxesLeft, boxes_left
 from napari_bioseg.corrections.contents import Contents
 from napari_bioseg.corrections.packing import pack_mask
 from napari_bioseg.corrections.project_info import BoxFacts
-from napari_bioseg.corrections.records import BoxEdit, Thresholds, Undo, Verify
+from napari_bioseg.corrections.records import BoxEdit, Redo, Thresholds, Undo, Verify
 
 FACTS = BoxFacts(shape=(3, 20, 30), thresholds={"iou": 0.6}, own_confidence=0.5, done=True)
 ROW, OTHER = (0, 0, 5.5, 1 / 3, 4.0, 2.0), (2, 0, 1.0, 2.0, 3.0, 4.0)
@@ -85,5 +85,36 @@ def test_a_journal_of_other_boxes_is_refused(record):
         left_by(BoxEdit((0,), ()), BoxEdit((0,), ()))
 
 
-def test_steps_of_labels_are_passed_over():
-    assert left_by(Undo(1)).edits == 0
+def state(left):
+    return left.there.tolist(), (left.shown & left.there).tolist(), left.drawn, left.edits
+
+
+def test_edits_are_undone_and_redone():
+    edits = BoxEdit((0,), (ROW, OTHER)), BoxEdit((2, 1), (OTHER,)), BoxEdit((4,), (ROW,))
+    undos, redos = (Undo(3), Undo(2), Undo(1)), (Redo(1), Redo(2), Redo(3))
+    for n in range(4):
+        back, again = undos[: 3 - n], redos[n:]
+        assert left_by(*edits, *back).drawn == left_by(*edits[:n]).drawn
+        assert left_by(*edits, *back).there.tolist() == left_by(*edits[:n]).there.tolist()
+        assert state(left_by(*edits, *back, *again)) == state(left_by(*edits))
+    left = left_by(*edits, Undo(3), BoxEdit((3,), (ROW,)))
+    assert left.drawn == {4: OTHER, 6: ROW}  # a number is given once
+    assert (left.history.done, left.history.undone) == ([1, 2, 4], [])
+
+
+def test_hundreds_of_edits_are_undone():
+    edits = [BoxEdit((), ((n, 0, 1.0, 2.0, 3.0, 4.0),)) for n in range(250)]
+    undos, redos = [Undo(n) for n in range(250, 0, -1)], [Redo(n) for n in range(1, 251)]
+    assert left_by(*edits, *undos).drawn == {}
+    assert state(left_by(*edits, *undos, *redos)) == state(left_by(*edits))
+
+
+def test_a_found_box_that_comes_back_is_shown():
+    left = left_by(BoxEdit((0, 1), ()), Thresholds({}, pack_mask(np.zeros(2, bool))), Undo(1))
+    assert left.there.tolist() == left.shown.tolist() == [True, True]
+
+
+@pytest.mark.parametrize("record", [Undo(1), Redo(2), Redo(1)], ids=["not the last", "never made", "not undone"])
+def test_what_is_undone_out_of_turn_is_refused(record):
+    with pytest.raises(UnreadableFileError, match="line 4 does not fit"):
+        left_by(BoxEdit((0,), ()), BoxEdit((1,), ()), record)

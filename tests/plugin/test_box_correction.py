@@ -147,7 +147,7 @@ def test_all_that_a_hand_does_comes_back(viewer, path, layer):
     assert looks(back) == wanted
     assert back.extent.world == pytest.approx(extent)
     assert back.units == viewer.layers["frames"].units
-    assert box_correction_of(back).edits == 6
+    assert len(box_correction_of(back).history.done) == 6
     for options in (BoxOptions(confidence=0.05, iou=1.0), BoxOptions(confidence=0.6)):
         tune(layer, options)
         tune(back, options)
@@ -155,6 +155,80 @@ def test_all_that_a_hand_does_comes_back(viewer, path, layer):
     check(layer, (2, 0), False)
     check(back, (2, 0), False)
     assert looks(back) == looks(layer)
+
+
+def all_kinds_of_edits(layer):
+    """Draw, move a found one and a drawn one, delete both kinds, paste; after each, what there is."""
+    yield looks(layer)[:2]
+    shown = np.flatnonzero(column_of(layer, "kept"))
+    for act in (
+        lambda: draw(layer),
+        lambda: move(layer, int(shown[3])),
+        lambda: move(layer, layer.nshapes - 1, (0.4, 0.7)),
+        lambda: delete(layer, int(shown[0]), int(shown[1]), layer.nshapes - 1),
+        lambda: paste(layer, int(np.flatnonzero(column_of(layer, "kept"))[0])),
+        lambda: draw(layer, 3),
+    ):
+        act()
+        yield looks(layer)[:2]
+
+
+def test_edits_are_undone_and_redone_also_after_a_restart(viewer, path, layer):
+    states = list(all_kinds_of_edits(layer))
+    for i, wanted in enumerate(reversed(states[:-1])):
+        box_correction_of(layer).undo()
+        assert looks(layer)[:2] == wanted
+        if i % 2:
+            viewer.layers.remove(layer)
+            layer = again(viewer, path)
+            assert looks(layer)[:2] == wanted
+    box_correction_of(layer).undo()  # there is no more
+    for i, wanted in enumerate(states[1:]):
+        box_correction_of(layer).redo()
+        assert looks(layer)[:2] == wanted
+        if i % 2:
+            viewer.layers.remove(layer)
+            layer = again(viewer, path)
+            assert looks(layer)[:2] == wanted
+    box_correction_of(layer).redo()
+    assert len(edits(layer)) == 6  # undo and redo are no edits of their own
+
+
+def test_a_new_edit_ends_what_could_be_redone(viewer, path, layer):
+    draw(layer)
+    box_correction_of(layer).undo()
+    draw(layer, 2)
+    wanted = looks(layer)
+    box_correction_of(layer).redo()
+    assert looks(layer) == wanted
+    box_correction_of(layer).undo()
+    assert not boxes_of(layer).hand.any()
+
+
+def test_a_box_that_comes_back_is_the_models_again(viewer, path, layer):
+    row = int(np.flatnonzero(column_of(layer, "kept"))[0])
+    before, color = layer.features.iloc[row].to_dict(), layer.edge_color[row]
+    delete(layer, row)
+    tune(layer, BoxOptions(confidence=0.95))  # not yet told
+    box_correction_of(layer).undo()
+    back = int(np.flatnonzero(column_of(layer, "candidate") == before["candidate"])[0])
+    assert layer.features.iloc[back].to_dict() == before
+    assert layer.edge_color[back] == pytest.approx(color)
+    wanted = looks(layer)
+    viewer.layers.remove(layer)
+    layer = again(viewer, path)
+    assert looks(layer) == wanted
+    tune(layer, BoxOptions(confidence=0.96))
+    assert len(boxes_of(layer)) < len(wanted[0])  # thresholds have it again
+
+
+def test_a_box_that_is_being_drawn_is_not_undone(viewer, path, layer):
+    draw(layer)
+    wanted = looks(layer)
+    layer._is_creating = True
+    box_correction_of(layer).undo()
+    layer._is_creating = False
+    assert looks(layer) == wanted
 
 
 def test_opening_and_closing_records_nothing(viewer, path, layer):
@@ -224,7 +298,7 @@ def test_moving_a_threshold_is_no_edit(viewer, path, layer):
     tune(layer, BoxOptions(confidence=0.7))
     box_correction_of(layer).note()
     assert edits(layer) == []
-    assert box_correction_of(layer).edits == 0
+    assert box_correction_of(layer).history.done == []
 
 
 def test_a_checked_frame_is_on_disk_at_once(viewer, path, layer):

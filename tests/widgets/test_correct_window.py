@@ -160,24 +160,31 @@ def test_each_tool_with_key_and_mouse(window, qtbot, opened, make_mouse):
     panel, layer = opened
     mouse, start = make_mouse(window), layer.data.copy()
     window.dims.set_current_step(0, 2)
-    for name in TOOLS:
+    for name, (key, places, holds) in TOOLS.items():
         layer.data[:] = start
         ready(panel, layer, name)
-        uses(qtbot, panel, layer, mouse, name)
+        others = layer.data[[0, 1, 3, 4]].copy()
+
+        def alone(new, holds=holds, others=others):
+            return holds(new[2]) and (new[[0, 1, 3, 4]] == others).all()
+
+        used(window, qtbot, panel, mouse, name, (key, [(2, *place) for place in places], alone))
         assert [la.name for la in window.layers].count("clicks") == 0
 
 
-def uses(qtbot, panel, layer, mouse, name):
+def used(window, qtbot, panel, mouse, name, tool):
+    """Use a tool in the slices that its places begin with, and undo and redo it; leave the labels as they were."""
+    layer = panel.correction.layer
     before, done = layer.data.copy(), steps(panel)
-    key, places, holds = TOOLS[name]
+    key, places, holds = tool
     with qtbot.waitSignal(panel.tools.ended, timeout=WAIT):
         press(qtbot, mouse, key, "Shift")
-        for place in places:
+        for z, *place in places:
+            window.dims.set_current_step(0, z)
             mouse.drag(layer, place)
         if name == "split":
             press(qtbot, mouse, "Return")
-    assert holds(layer.data[2]), name
-    assert (layer.data[[0, 1, 3, 4]] == before[[0, 1, 3, 4]]).all(), name
+    assert holds(layer.data), name
     assert steps(panel) == done + 1, name
     assert layer.editable
     after = layer.data.copy()
@@ -193,18 +200,59 @@ def uses(qtbot, panel, layer, mouse, name):
 def test_every_tool_is_driven_here():
     from napari_bioseg.editing.tools import TOOLS as ALL
 
-    assert set(TOOLS) == set(ALL)
+    assert set(TOOLS) == set(TOOLS_3D) == set(ALL)
 
 
-def test_in_3d_a_tool_works_on_the_volume(window, qtbot, opened, make_mouse):
+# The same in the volume, with clicks in slices of their own: (z, y, x).
+TOOLS_3D = {
+    "merge": ("M", [(1, 8, 8), (3, 8, 40)], lambda new: (new == 70_000).sum() == 0 and (new[:, 8, 40] == 1).all()),
+    "split": ("S", [(0, 14, 44), (4, 14, 44)], lambda new: (new[[0, 4], 14, 44] == (70_000, 70_001)).all()),
+    "delete": ("D", [(2, 8, 40)], lambda new: (new == 70_000).sum() == 0),
+    "fill_holes": ("F", [(1, 8, 8)], lambda new: (new[:, 12:16, 12:16] == 1).all()),
+    "smooth": ("O", [(2, 8, 40)], lambda new: (new[:, 3, 44] == 0).all() and (new == 70_000).sum() > 1000),
+    "grow": ("G", [(1, 8, 40)], lambda new: (new[4, 4:24, 34:54] == 70_000).all()),
+    "shrink": ("E", [(1, 8, 40)], lambda new: (new == 70_000).sum(axis=(1, 2)).tolist() == [256] * 5),
+    "relabel": ("R", [(2, 8, 40)], lambda new: (new[:, 4:24, 34:54] == 44).all()),
+    "keep_largest": ("K", [(1, 42, 8)], lambda new: (new[:, 42, 8] == 0).all() and (new[:, 42, 40] == 3).all()),
+    "remove_small": ("X", [], lambda new: (new[:, 42, 8] == 0).all() and (new[:, 42, 40] == 3).all()),
+    "connect": ("C", [(1, 42, 20), (3, 42, 34)], lambda new: in_one_piece(new == 3, (1, 42, 20), (3, 42, 34))),
+    "interpolate": ("I", [], lambda new: (new[2, 27:37, 10:20] == 44).all()),
+    "copy_previous": ("B", [], lambda new: (new[2, 58:62, 10:20] == 44).all()),
+}
+
+
+def ready_in_3d(panel, layer, name):
+    """What a tool needs to have something to do in the volume, beyond what it needs in slice 2."""
+    ready(panel, layer, name)
+    panel.view.form.set_values({"radius": 5, "min_size": 650})
+    if name == "fill_holes":
+        layer.data[[0, 4], 12:16, 12:16] = 1  # else it is open above and below
+    elif name == "smooth":
+        layer.data[2:, 3, 44] = 70_000
+    elif name == "grow":
+        layer.data[4, 4:24, 34:54] = 0  # the radius reaches the next slice
+    elif name == "shrink":
+        panel.view.form.set_values({"radius": 2})
+
+
+def in_one_piece(mask, one, other):
+    from scipy import ndimage
+
+    pieces, _ = ndimage.label(mask)
+    return pieces[one] == pieces[other] > 0
+
+
+def test_each_tool_in_3d_with_key_and_mouse(window, qtbot, opened, make_mouse):
     panel, layer = opened
     panel.view.volume.setChecked(True)
     assert layer.n_edit_dimensions == 3
-    mouse = make_mouse(window)
-    with qtbot.waitSignal(panel.tools.ended, timeout=WAIT):
-        press(qtbot, mouse, "D", "Shift")
-        mouse.drag(layer, (8, 40))
-    assert (layer.data == 70_000).sum() == 0
+    mouse, start = make_mouse(window), layer.data.copy()
+    for name, tool in TOOLS_3D.items():
+        layer.data[:] = start
+        ready_in_3d(panel, layer, name)
+        window.dims.set_current_step(0, 2)
+        assert not tool[2](layer.data), name
+        used(window, qtbot, panel, mouse, name, tool)
 
 
 def test_a_click_where_there_is_nothing_says_so(window, qtbot, opened, make_mouse):
@@ -312,7 +360,7 @@ def test_changes_are_overlaid_and_followed(window, qtbot, opened):
     layer.fill((1, 60, 60), 9)
     added = (truth()[1] == 0).sum() - 16  # the hole is not connected to the rest of the background
     assert panel.changes.changes.counts.tolist()[1:] == [added, 400, 400]
-    assert "400 removed" in panel.view.counts.text()
+    assert "400\u00a0removed" in panel.view.counts.text()
     assert (np.asarray(overlay.data[1]) == 3).sum() == 400
     layer.undo()
     assert panel.changes.changes.counts.tolist()[1:] == [0, 400, 400]
@@ -321,17 +369,7 @@ def test_changes_are_overlaid_and_followed(window, qtbot, opened):
 
 
 def test_next_goes_where_the_model_is_least_sure(window, qtbot, path, tiny_zoo, make_mouse):
-    from napari_bioseg.core.job import Job
-    from napari_bioseg.models import find_model, read_card
-    from napari_bioseg.plugin.result import run
-    from napari_bioseg.plugin.session import make_request, show
-    from napari_bioseg.workflows.options import SegmentOptions
-
-    (image,) = window.open(path, plugin="napari-bioseg")
-    options = SegmentOptions(model="tiny2d")
-    show(window, run(make_request(window, image, read_card(find_model("tiny2d")), options), Job()))
-    dock, panel = window.window.add_plugin_dock_widget("napari-bioseg", "Correct")
-    click(qtbot, panel, panel.view.start_button, panel.opened)
+    dock, panel = predicted_by(window, qtbot, path, "tiny2d")
     mouse = make_mouse(window)
     visited = []
     for _ in range(SHAPE[0]):
@@ -349,6 +387,69 @@ def test_next_goes_where_the_model_is_least_sure(window, qtbot, path, tiny_zoo, 
     panel.view.map.setChecked(False)
     with qtbot.waitSignal(panel.destroyed, timeout=WAIT):
         window.window.remove_dock_widget(dock)
+
+
+def test_where_the_members_of_an_ensemble_disagree(window, qtbot, path, tiny_zoo):
+    from napari_bioseg.inference import PredictOptions
+    from napari_bioseg.io import open_image
+    from napari_bioseg.models import load_model
+    from napari_bioseg.models.ensemble import join, members_of
+    from napari_bioseg.models.model import write_model
+    from napari_bioseg.workflows.uncertainty import predict_augmented
+
+    parts = [(m.card.architecture, m.network) for m in (load_model("tiny2d"), load_model(shaken(tiny_zoo)))]
+    spec, network = join(parts, "sigmoid")
+    card = load_model("tiny2d").card.model_copy(update={"name": "both", "architecture": spec})
+    write_model(tiny_zoo / "both", card, network, "# both\n")
+    dock, panel = predicted_by(window, qtbot, path, "both")
+
+    maps = {}
+    for measure in ("entropy", "disagreement"):
+        panel.view.measure.setCurrentIndex(panel.view.measure.findData(measure))
+        panel.view.measure.activated.emit(panel.view.measure.currentIndex())  # as a choice with the mouse does
+        panel.view.map.setChecked(True)
+        qtbot.waitUntil(lambda: panel.next._map is not None and not panel.running, timeout=WAIT)
+        maps[measure] = np.asarray(window.layers[f"{panel.correction.layer.name} · uncertainty"].data)
+        panel.view.map.setChecked(False)
+    assert not np.array_equal(maps["entropy"], maps["disagreement"])
+    _, wanted = predict_augmented(open_image(path), members_of(load_model("both")), PredictOptions(), passes=4)
+    assert np.array_equal(maps["disagreement"], wanted.values)
+    assert maps["disagreement"].max() > 0
+    with qtbot.waitSignal(panel.destroyed, timeout=WAIT):
+        window.window.remove_dock_widget(dock)
+
+
+def shaken(zoo):
+    """Add a model like tiny2d with other weights, and return its folder."""
+    import torch
+
+    from napari_bioseg.models import load_model
+    from napari_bioseg.models.model import write_model
+
+    model = load_model("tiny2d")
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for weight in model.network.parameters():
+            weight.add_(torch.randn_like(weight), alpha=0.3 * float(weight.std(correction=0)))
+    card = model.card.model_copy(update={"name": "other2d"})
+    write_model(zoo / "other2d", card, model.network, "# other\n")
+    return zoo / "other2d"
+
+
+def predicted_by(window, qtbot, path, model):
+    """Segment the image and start correcting; return the dock and the panel."""
+    from napari_bioseg.core.job import Job
+    from napari_bioseg.models import find_model, read_card
+    from napari_bioseg.plugin.result import run
+    from napari_bioseg.plugin.session import make_request, show
+    from napari_bioseg.workflows.options import SegmentOptions
+
+    (image,) = window.open(path, plugin="napari-bioseg")
+    options = SegmentOptions(model=model)
+    show(window, run(make_request(window, image, read_card(find_model(model)), options), Job()))
+    dock, panel = window.window.add_plugin_dock_widget("napari-bioseg", "Correct")
+    click(qtbot, panel, panel.view.start_button, panel.opened)
+    return dock, panel
 
 
 def test_a_project_dropped_on_the_window(window, qtbot, path, opened):

@@ -68,7 +68,7 @@ def test_edits_outlive_the_window(window, qtbot, path, make_mouse):
     assert not panel.view.start_button.isEnabled()
     window.dims.set_current_step(0, 0)
     edited_by_hand(window, qtbot, make_mouse(window), layer)
-    says(qtbot, panel, "3 edits, all saved · frames.ome.tif.bioseg")
+    says(qtbot, panel, "3 edits, all saved\nframes.ome.tif.bioseg")
     window.dims.set_current_step(0, 1)
     qtbot.keyClick(panel.window(), Qt.Key.Key_F7)
     with qtbot.waitSignal(panel.boxes.tuned, timeout=WAIT):
@@ -95,6 +95,88 @@ def test_edits_outlive_the_window(window, qtbot, path, make_mouse):
     assert told(window.layers[-1]) == wanted
     with qtbot.waitSignal(panel.destroyed, timeout=WAIT):
         window.window.remove_dock_widget(dock)
+
+
+def test_edits_are_undone_with_keys_and_buttons(window, qtbot, path, make_mouse):
+    window.window.resize(1280, 800)
+    window.open(path, plugin="napari-bioseg")
+    dock, panel = window.window.add_plugin_dock_widget("napari-bioseg", "Detect")
+    layer = detected(qtbot, panel)
+    assert not panel.view.undo_button.isVisible()
+    click(qtbot, panel, panel.view.start_button)
+    assert not panel.view.undo_button.isEnabled()
+    window.dims.set_current_step(0, 0)
+    mouse, states = make_mouse(window), [told(layer)[0]]
+    for act in (drawn, moved, resized, deleted):
+        act(qtbot, mouse, layer)
+        states.append(told(layer)[0])
+    assert len({str(state) for state in states}) == 5
+    says(qtbot, panel, "4 edits, all saved")
+
+    keys(qtbot, mouse, "Z", "Control")
+    assert told(layer)[0] == states[3]
+    keys(qtbot, mouse, "Z", "Control")
+    keys(qtbot, mouse, "Z", "Control", "Shift")
+    assert told(layer)[0] == states[3]
+    for wanted in (states[2], states[1]):
+        press(qtbot, panel.view.undo_button)
+        assert told(layer)[0] == wanted
+    says(qtbot, panel, "1 edit, all saved")
+
+    left_behind(window, path, "b")  # as after a restart
+    back = click(qtbot, panel, panel.view.continue_button)
+    says(qtbot, panel, "1 edit, all saved")
+    keys(qtbot, mouse, "Z", "Control")
+    assert told(back)[0] == states[0]
+    for wanted in states[1:]:
+        press(qtbot, panel.view.redo_button)
+        assert told(back)[0] == wanted
+    assert told(layer)[0] == states[1]  # the keys are those of the active layer
+    with qtbot.waitSignal(panel.destroyed, timeout=WAIT):
+        window.window.remove_dock_widget(dock)
+
+
+def drawn(_qtbot, mouse, layer):
+    layer.mode = "add_rectangle"
+    mouse.drag(layer, (5, 5), (8, 9), (11, 13))
+    layer.mode = "select"
+
+
+def moved(_qtbot, mouse, layer):
+    mouse.drag(layer, (8, 9), (18, 19), (28, 29))
+    assert boxes_of(layer).hand.sum() == 1
+
+
+def resized(_qtbot, mouse, layer):
+    (box,) = boxes_of(layer)[boxes_of(layer).hand].corners
+    corner = tuple(box[2:])
+    mouse.drag(layer, corner, (corner[0] + 3, corner[1] + 3), (corner[0] + 6, corner[1] + 6))
+    (now,) = boxes_of(layer)[boxes_of(layer).hand].corners
+    assert (now[2:] > box[2:] + 2).all()
+
+
+def deleted(qtbot, mouse, layer):
+    from qtpy.QtCore import Qt
+
+    boxes = boxes_of(layer)
+    mouse.drag(layer, tuple(boxes.centre[(boxes.frame == 0) & ~boxes.hand][0]))
+    qtbot.keyClick(mouse.canvas, Qt.Key.Key_Delete)
+
+
+def keys(qtbot, mouse, key, *modifiers):
+    from qtpy.QtCore import Qt
+
+    held = Qt.KeyboardModifier.NoModifier
+    for name in modifiers:
+        held |= getattr(Qt.KeyboardModifier, f"{name}Modifier")
+    qtbot.keyClick(mouse.canvas, getattr(Qt.Key, f"Key_{key}"), held)
+
+
+def press(qtbot, button):
+    from qtpy.QtCore import Qt
+
+    qtbot.waitUntil(button.isEnabled, timeout=WAIT)
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 
 
 def left_behind(window, path, name):

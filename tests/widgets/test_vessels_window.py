@@ -49,7 +49,7 @@ def press(qtbot, panel, button, signal="shown"):
     return caught.args[0]
 
 
-def test_the_whole_way(window, qtbot, open_panel, tmp_path):
+def test_the_whole_way(window, qtbot, open_panel, tmp_path, make_mouse):
     labels = add(window, broken_tube(), translate=(100.0, 0.0, 20.0))
     dock, panel = open_panel(window)
     qtbot.waitUntil(lambda: dock.width() < 440, timeout=WAIT)  # once it is laid out
@@ -69,6 +69,7 @@ def test_the_whole_way(window, qtbot, open_panel, tmp_path):
     assert "<b>4</b> end points" in text
 
     goes_to_the_break(window, qtbot, panel)
+    a_ring_chooses_its_line(window, result, panel, make_mouse(window))
     saves(qtbot, panel, tmp_path)
     with qtbot.waitSignal(panel.destroyed, timeout=WAIT):
         window.window.remove_dock_widget(dock)
@@ -87,6 +88,19 @@ def goes_to_the_break(window, qtbot, panel):
     assert window.dims.current_step[0] == 4
     camera = window.scene.camera if hasattr(window, "scene") else window.camera
     assert np.allclose(camera.center[-2:], (12 * 0.5, 40 * 0.5 + 20), atol=0.5)
+
+
+def a_ring_chooses_its_line(window, result, panel, mouse):
+    table, labels = panel.view.table, window.layers.selection.active
+    table.clearSelection()
+    window.layers.selection.active = result.found
+    mouse.drag(result.found, (30, 70))  # beside it
+    assert table.selectedIndexes() == []
+    camera = [*window.camera.center]
+    mouse.drag(result.found, tuple(result.places[0][-2:]))
+    assert [index.row() for index in table.selectedIndexes()] == [0] * len(table.findings.titles)
+    assert [*window.camera.center] == camera  # the view stays
+    window.layers.selection.active = labels
 
 
 def saves(qtbot, panel, folder):

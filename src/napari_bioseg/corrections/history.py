@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
-from napari_bioseg.corrections.records import Light, Redo, StepLine, Undo
+from napari_bioseg.corrections.records import BoxEdit, Light, Redo, StepLine, Undo
 
 if TYPE_CHECKING:
     from napari_bioseg.corrections.contents import Contents
@@ -19,10 +19,13 @@ class History:
     ----------
     done, undone : list of int
         The last of each is the next to be undone, redone.
+    last : int
+        The highest number so far. An edit of boxes does not say its own: it is the next one.
     """
 
     done: list[int] = field(default_factory=list)
     undone: list[int] = field(default_factory=list)
+    last: int = 0
 
     @classmethod
     def of(cls, contents: Contents) -> Self:
@@ -51,11 +54,14 @@ class History:
                 self.redo()
             case StepLine(id):
                 self.added(id)
+            case BoxEdit():
+                self.added(self.last + 1)
             case _:  # neither undone nor redone
                 pass
 
     def added(self, step: int) -> None:
         """Note a new step."""
+        self.last = max(self.last, step)
         self.done.append(step)
         self.undone.clear()
 

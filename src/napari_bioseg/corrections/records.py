@@ -47,7 +47,7 @@ class StepLine:
 
 @dataclass(frozen=True)
 class Undo:
-    """The last step that was done, `id`, is taken back."""
+    """The last step or edit of boxes that was done, `id`, is taken back; edits are numbered from 1 in their order."""
 
     id: int
     time: str = field(default_factory=now)
@@ -55,7 +55,7 @@ class Undo:
 
 @dataclass(frozen=True)
 class Redo:
-    """The step that was last taken back, `id`, is made again."""
+    """The step or edit of boxes that was last taken back, `id`, is made again."""
 
     id: int
     time: str = field(default_factory=now)

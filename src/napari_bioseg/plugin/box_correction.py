@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.corrections.boxes_left import BoxesLeft
+from napari_bioseg.corrections.history import History
 from napari_bioseg.corrections.journal import Journal
 from napari_bioseg.corrections.packing import pack_mask
 from napari_bioseg.corrections.project import Project, Saved
-from napari_bioseg.corrections.records import BoxEdit, BoxRow, Record, Thresholds, Verify
+from napari_bioseg.corrections.records import BoxEdit, Record, Redo, Thresholds, Undo, Verify
 from napari_bioseg.plugin.box_layer import BoxState, boxes_of, column_of
+from napari_bioseg.plugin.box_rows import is_drawing, rows_of, show_left
 from napari_bioseg.plugin.correction import tell_problems
 from napari_bioseg.plugin.layers import KEY
 from napari_bioseg.plugin.projects import holder_of
+
+UNDO, REDO = "Control-Z", "Control-Shift-Z"  # as napari has them for labels
 
 
 class BoxCorrection:
@@ -61,16 +64,18 @@ class BoxCorrection:
         return self.journal is None or self.journal.written >= self._records
 
     @property
-    def edits(self) -> int:
-        """How many edits the hand made."""
-        return self._left.edits
+    def history(self) -> History:
+        """Which edits of the hand are done, and which can be redone."""
+        return self._left.history
 
     def attach(self) -> None:
-        """Record the edits of the layer from now on, and those that were made before."""
+        """Record the edits of the layer from now on, and those that were made before; its keys undo and redo them."""
         self.layer.metadata[KEY] = {**self.layer.metadata[KEY], "correction": self}
         self.layer.events.editable.connect(self._only_show)
         self._only_show()
         self.state.edited.connect(self._edited)
+        for key, act in ((UNDO, self.undo), (REDO, self.redo)):
+            self.layer.bind_key(key, _pressed(act), overwrite=True)
         self.note()
 
     def note(self) -> None:
@@ -83,14 +88,22 @@ class BoxCorrection:
         """
         if self.journal is not None and len(self.layer.features) == self.layer.nshapes:  # else it is being changed
             for record in list(self._differences()):
-                self.journal.append(record)
-                self._records += 1
-                self._left.follow(record)
+                self._record(record)
+
+    def undo(self) -> None:
+        """Take the last edit of the hand back; nothing while a box is being drawn or moved."""
+        self._go(self._left.history.done, Undo)
+
+    def redo(self) -> None:
+        """Make the edit again that was taken back last."""
+        self._go(self._left.history.undone, Redo)
 
     def close(self) -> None:
         """Save what is under way, and let go of the layer and the file."""
         self.state.edited.disconnect(self._edited, missing_ok=True)
         self.layer.events.editable.disconnect(self._only_show)
+        for key in (UNDO, REDO):
+            self.layer.bind_key(key, None, overwrite=True)
         self.note()
         journal, self.journal = self.journal, None
         if journal is not None:
@@ -103,6 +116,21 @@ class BoxCorrection:
 
     def _edited(self) -> None:
         tell_problems(self.note)
+
+    def _record(self, record: Record) -> None:
+        if self.journal is not None:
+            self.journal.append(record)
+            self._records += 1
+            self._left.follow(record)
+
+    def _go(self, steps: list[int], record: type[Undo] | type[Redo]) -> None:
+        if self.journal is None or is_drawing(self.layer):
+            return
+        self.note()  # else a threshold that was moved just now would be lost
+        if steps:
+            self._record(record(steps[-1]))
+            with self.state.edited.blocked():  # this is no edit
+                show_left(self.layer, self._left)
 
     def _differences(self) -> Iterator[Record]:
         left, values = self._left, self.state.options.model_dump(mode="json")
@@ -136,10 +164,11 @@ class BoxCorrection:
             yield Verify((*lead_box, slice(0, height), slice(0, width)), plane in now)
 
 
-def rows_of(boxes: Boxes) -> list[BoxRow]:
-    """Return boxes as plain numbers."""
-    columns = (boxes.frame, boxes.z, *boxes.centre.T, *boxes.size.T)
-    return list(zip(*(column.tolist() for column in columns), strict=True))
+def _pressed(act: Callable[[], None]) -> Callable[[Any], None]:
+    def pressed(_layer: Any) -> None:  # napari asks for the name of what is bound, which a partial has not
+        tell_problems(act)
+
+    return pressed
 
 
 def box_correction_of(layer: Any) -> BoxCorrection | None:

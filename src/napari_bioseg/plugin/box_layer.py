@@ -224,6 +224,33 @@ def check(layer: Any, place: tuple[int, int], on: bool) -> None:
     state.edited.emit()
 
 
+def remove_rows(layer: Any, rows: Rows) -> None:
+    """Take rows away, as the key Delete does."""
+    if len(rows):
+        layer.selected_data = set(rows.tolist())
+        layer.remove_selected()
+
+
+def add_rows(layer: Any, candidates: Rows, drawn: Boxes) -> None:
+    """Add candidates that were taken away, which are shown then, and boxes by hand.
+
+    Parameters
+    ----------
+    layer : napari.layers.Shapes
+        Of ours.
+    candidates : ndarray of int
+        Numbers of candidates that have no row.
+    drawn : Boxes
+    """
+    state = _state(layer)
+    found = state.selector.boxes[candidates]
+    if len(found) + len(drawn):
+        first = layer.nshapes
+        layer.add(rectangles(Boxes.joined([found, drawn]), state.axes), shape_type="rectangle")
+        # napari has added them as if a hand had drawn them all
+        _write(layer, state, np.arange(first, first + len(found)), found, candidates)
+
+
 def kept_rows(layer: Any) -> Rows:
     """Return the rows that are shown."""
     return np.flatnonzero(column_of(layer, "kept").astype(bool))
@@ -363,12 +390,17 @@ def _shapes(layer: Any, rows: Rows) -> list[Any]:
 def _claim(layer: Any, state: BoxState, rows: Rows) -> None:
     """Make rows the hand's."""
     boxes = boxes_from_shapes(_shapes(layer, rows), state.axes)
-    ours = _features(boxes, _micrometres(state), np.ones(len(rows), bool), np.full(len(rows), _NONE))
-    for name, values in ours.items():
+    _write(layer, state, rows, boxes, np.full(len(rows), _NONE))
+
+
+def _write(layer: Any, state: BoxState, rows: Rows, boxes: Boxes, candidates: Rows) -> None:
+    """Say what rows show, and show them."""
+    kept = np.ones(len(rows), bool)
+    for name, values in _features(boxes, _micrometres(state), kept, candidates).items():
         column = column_of(layer, name).copy()
         column[rows] = values
         layer.features[name] = column
-    _paint(layer, rows, np.tile(HAND_COLOR, (len(rows), 1)))
+    _paint(layer, rows, _colors(candidates == _NONE, kept))
 
 
 def _pick_shown_rows_only(layer: Any) -> None:

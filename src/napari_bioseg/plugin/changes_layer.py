@@ -60,9 +60,13 @@ class Changes:
             self._compare(patch.box)
 
     def describe(self) -> str:
-        """Return the counts in words."""
+        """Return the counts in words; a line does not break within one."""
         names = {ADDED: "added", REMOVED: "removed", RELABELLED: "relabelled"}
-        return " ".join(f"<font color='{COLORS[k]}'>■</font> {self.counts[k]:,} {words}" for k, words in names.items())
+        counts = (
+            f"<font color='{COLORS[kind]}'>■</font>\u00a0{self.counts[kind]:,}\u00a0{words}"
+            for kind, words in names.items()
+        )
+        return " ".join(counts)
 
     def _compare(self, box: tuple[slice, ...]) -> None:
         before = np.asarray(self.kinds[box])

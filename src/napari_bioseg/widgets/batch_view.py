@@ -7,7 +7,6 @@ from pathlib import Path
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent
 from qtpy.QtWidgets import QAbstractItemView, QComboBox, QLabel, QLineEdit, QListWidget, QWidget
-from superqt import QCollapsible
 
 from napari_bioseg.widgets import building
 from napari_bioseg.widgets.panel_view import PanelView
@@ -103,9 +102,7 @@ class BatchView(PanelView):
         self._assemble()
 
     def _assemble(self) -> None:
-        cluster = QCollapsible("Cluster")
-        cluster.setToolTip("Many computers that share a disk")
-        cluster.addWidget(self.scheduler)
+        cluster = building.collapsible("Cluster", "Many computers that share a disk", self.scheduler)
         self.recipe_row = QWidget()
         row = building.row(self.recipe)
         row.setContentsMargins(0, 0, 0, 0)

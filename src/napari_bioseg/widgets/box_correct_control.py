@@ -9,6 +9,7 @@ from typing import Any
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_bioseg.core.errors import BiosegError
+from napari_bioseg.corrections.history import History
 from napari_bioseg.corrections.project import BOXES
 from napari_bioseg.plugin.box_correcting import begin_boxes, go_on_boxes, show_boxes, start_of_boxes
 from napari_bioseg.plugin.box_correction import BoxCorrection, box_correction_of
@@ -43,6 +44,8 @@ class BoxCorrectControl(QObject):
         self._timer.timeout.connect(self.show_state)
         view.start_button.clicked.connect(self.start_correcting)
         view.continue_button.clicked.connect(self.go_on)
+        view.undo_button.clicked.connect(self.undo)
+        view.redo_button.clicked.connect(self.redo)
         parent.boxes.tuned.connect(self._tuned)
 
     @property
@@ -74,6 +77,18 @@ class BoxCorrectControl(QObject):
             work = partial(go_on_boxes, folder, None, held_projects(self._viewer.layers))
             self._panel.start(work, f"Opening {folder.name}", self._opened)
 
+    def undo(self) -> None:
+        """Take the last edit back."""
+        if self.correction is not None:
+            tell_problems(self.correction.undo)
+            self.show_state()
+
+    def redo(self) -> None:
+        """Make the edit again that was taken back."""
+        if self.correction is not None:
+            tell_problems(self.correction.redo)
+            self.show_state()
+
     def update_buttons(self) -> None:
         """Enable what can be pressed now."""
         view, free = self._view, not self._panel.running
@@ -84,7 +99,12 @@ class BoxCorrectControl(QObject):
 
     def show_state(self) -> None:
         """Say how many edits there are, and whether they are on disk."""
-        correction, line = self.correction, self._view.state
+        view, correction = self._view, self.correction
+        history = correction.history if correction is not None and correction.writable else History()
+        for button, steps in ((view.undo_button, history.done), (view.redo_button, history.undone)):
+            button.setVisible(correction is not None)
+            button.setEnabled(bool(steps))
+        line = view.state
         line.setVisible(correction is not None)
         if correction is None:
             self._timer.stop()
@@ -124,9 +144,9 @@ class BoxCorrectControl(QObject):
 
 def describe(correction: BoxCorrection) -> str:
     """Say how many edits there are, and whether they are on disk."""
-    n = correction.edits
+    n = len(correction.history.done)
     if not correction.writable:
         state = f"read only: {correction.project.why_read_only}"
     else:
         state = "all saved" if correction.saved_all else "being saved"
-    return f"{n} edit{'s' * (n != 1)}, {state} · {correction.project.folder.name}"
+    return f"{n} edit{'s' * (n != 1)}, {state}\n{correction.project.folder.name}"

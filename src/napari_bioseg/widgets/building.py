@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from superqt import QCollapsible
 
 Part: TypeAlias = QWidget | QHBoxLayout
 
@@ -46,6 +47,16 @@ def button(words: str, tip: str) -> QPushButton:
     """Return a button with a tooltip."""
     made = QPushButton(words)
     made.setToolTip(tip)
+    return made
+
+
+def collapsible(words: str, tip: str, *contents: QWidget) -> QCollapsible:
+    """Return widgets below a title that shows and hides them, as wide as the title; at first they are hidden."""
+    made = QCollapsible(words)
+    made.setToolTip(tip)
+    made.layout().setContentsMargins(0, 0, 0, 0)
+    for content in contents:
+        made.addWidget(content)
     return made
 
 

@@ -15,7 +15,6 @@ from qtpy.QtWidgets import (
     QPushButton,
     QWidget,
 )
-from superqt import QCollapsible
 
 from napari_bioseg.editing.scene import EditOptions
 from napari_bioseg.editing.tools import TOOLS
@@ -129,11 +128,8 @@ class CorrectView(PanelView):
         self.map.setToolTip("Show where the model is unsure, as an image: bright is unsure")
 
     def _assemble(self) -> None:
-        options, keys = QCollapsible("Options of the tools"), QCollapsible("Keyboard shortcuts")
-        options.setToolTip("How far and how much the tools do")
-        options.addWidget(self.form)
-        keys.setToolTip("While the corrected layer is active")
-        keys.addWidget(shortcut_list())
+        options = building.collapsible("Options of the tools", "How far and how much the tools do", self.form)
+        keys = building.collapsible("Keyboard shortcuts", "While the corrected layer is active", shortcut_list())
         controls: list[building.Part] = [
             building.title("Labels"), self.labels, self.image,
             self.start_button, self.continue_button, self.state,

@@ -38,7 +38,10 @@ class DetectView(ModelView):
         self.continue_button = building.button(
             "Continue where you stopped", "Open the boxes of this image as they were left, with every edit"
         )
-        self.continue_button.setVisible(False)
+        self.undo_button = building.button("Undo (Ctrl+Z)", "Take the last edit of boxes back, any number of them")
+        self.redo_button = building.button("Redo (Ctrl+Shift+Z)", "Make the edit again that was taken back")
+        for button in (self.continue_button, self.undo_button, self.redo_button):
+            button.setVisible(False)
         self.state = building.notes()
         self.state.setMinimumWidth(1)  # the name of a file must not make the panel wider
         controls: list[building.Part] = [
@@ -48,7 +51,11 @@ class DetectView(ModelView):
             building.title("Boxes, tuned live"), self.start_button, self.continue_button, self.state, self.boxes,
         ]  # fmt: skip
         files = building.row(self.open_button, self.save_button)
-        self.assemble(controls, [self.progress, self.notes, files, building.row(self.copy_button, self.recipe_button)])
+        steps = building.row(self.undo_button, self.redo_button)
+        self.assemble(
+            controls,
+            [steps, self.progress, self.notes, files, building.row(self.copy_button, self.recipe_button)],
+        )
 
     @property
     def forms(self) -> tuple[OptionsForm, ...]:

@@ -7,7 +7,6 @@ from typing import Any
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QHeaderView, QLabel, QVBoxLayout, QWidget
-from superqt import QCollapsible
 
 from napari_bioseg.drift import DISTANCES
 from napari_bioseg.plugin.drift_entries import Remedy, meaning, sentence
@@ -118,10 +117,7 @@ class DriftView(PanelView):
         self.history = DriftHistory(viewer)
         self.figures = QWidget()
         self.figures.setLayout(building.column(building.title("Distances"), self.table, self.plots))
-        engine = QCollapsible("Engine")
-        engine.setToolTip("How the network is run")
-        for form in self.forms:
-            engine.addWidget(form)
+        engine = building.collapsible("Engine", "How the network is run", *self.forms)
         controls: list[building.Part] = [
             building.title("Image"), self.image,
             building.title("Model"), self.model,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from napari_bioseg.metrics.vessel_findings import Finding
@@ -38,6 +38,10 @@ class FindingTableModel(QAbstractTableModel):
     def finding(self, line: int) -> int:
         """Return which finding a line shows."""
         return self._order[line]
+
+    def line_of(self, finding: int) -> int:
+        """Return which line shows a finding."""
+        return self._order.index(finding)
 
     def rowCount(self, _parent: QModelIndex | None = None) -> int:  # noqa: N802 - Qt names it
         """Return how many findings there are."""
@@ -102,6 +106,11 @@ class FindingTable(QTableView):
         """Show findings as `FindingTableModel.set_findings` does, in their own order."""
         self.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self.findings.set_findings(rows, movie=movie)
+
+    def choose(self, finding: int) -> None:
+        """Mark the line of a finding; nothing is signalled."""
+        with QSignalBlocker(self):
+            self.selectRow(self.findings.line_of(finding))
 
     def _tell(self, index: QModelIndex, _before: QModelIndex | None = None) -> None:
         if index.isValid():

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
-from superqt import QCollapsible
 
 from napari_bioseg.core.job import Progress
 from napari_bioseg.widgets import building
@@ -100,9 +99,7 @@ class FineTuneView(PanelView):
         self.form = OptionsForm(FineTuneOptions, FIRST, WORDS)
         rest = tuple(name for name in FineTuneOptions.model_fields if name not in (*FIRST, "model"))
         self.more = OptionsForm(FineTuneOptions, rest, WORDS)
-        more = QCollapsible("More")
-        more.setToolTip("What is rarely changed")
-        more.addWidget(self.more)
+        more = building.collapsible("More", "What is rarely changed", self.more)
         self.setup = _group([
             building.title("Learn from"), self.projects, self.add_button, self.plan,
             building.title("Model to go on from"), self.model, self.form, more,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtWidgets import QWidget
-from superqt import QCollapsible
 
 from napari_bioseg.inference.options import PredictOptions
 from napari_bioseg.widgets import building
@@ -59,8 +58,6 @@ class ModelView(PanelView):
 
     def assemble(self, controls: list[building.Part], footer: list[building.Part]) -> None:
         """Put controls from top to bottom, the engine after them, and below what stays in view, under a warning."""
-        engine = QCollapsible("Engine")
-        engine.setToolTip("How the network is run, and what is looked at before")
-        engine.addWidget(self.engine_form)
-        engine.addWidget(self.look_form)
+        tip = "How the network is run, and what is looked at before"
+        engine = building.collapsible("Engine", tip, self.engine_form, self.look_form)
         self.lay_out([*controls, engine], [self.drift, *footer])

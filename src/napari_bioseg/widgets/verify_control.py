@@ -37,6 +37,7 @@ class VerifyControl(QObject):
         view.region_button.clicked.connect(self.verify_region)
         view.frame_button.clicked.connect(self.verify_frame)
         view.strip.chosen.connect(self._go_to)
+        self.show()
 
     def watch(self, correction: Correction | None) -> None:
         """Show those of this one from now on."""
@@ -77,6 +78,8 @@ class VerifyControl(QObject):
     def show(self) -> None:
         """Show the state of every slice."""
         strip, correction = self._view.strip, self._correction
+        for widget in (strip, self._view.verified):
+            widget.setVisible(correction is not None)
         if correction is None:
             strip.set_states(())
             self._view.verified.setText("")

@@ -26,6 +26,7 @@ from napari_bioseg.plugin.vessel_result import VesselRequest, VesselResult, make
 from napari_bioseg.widgets.axes_dialog import ask_axes
 from napari_bioseg.widgets.connections import Connections
 from napari_bioseg.widgets.job_panel import JobPanel
+from napari_bioseg.widgets.ring_clicks import RingClicks
 from napari_bioseg.widgets.strokes import after_stroke
 from napari_bioseg.widgets.vessels_view import NOTHING, VesselsView, figures_of
 from napari_bioseg.widgets.worker import show_problem
@@ -58,6 +59,7 @@ class VesselsPanel(JobPanel):
         view.table.chosen.connect(self._go)
         view.save_button.clicked.connect(self.save)
         view.progress.cancelled.connect(self.cancel)
+        self._rings = RingClicks(self, self._ring_clicked)
         self._connections = Connections(self)
         self._connections.add(napari_viewer.layers.events.removed, self._layer_removed)
         self._restore()
@@ -135,6 +137,7 @@ class VesselsPanel(JobPanel):
         self._show_skeleton(self.view.skeleton.isChecked())
         if result.found not in layers:
             self._viewer.add_layer(result.found)
+        self._rings.watch(result.found)
         # The labels stay active: the next thing to do is to paint.
         checked = next((v for v in layers if v.name == result.name), None)
         layers.selection.active = checked if checked is not None else result.found
@@ -158,6 +161,11 @@ class VesselsPanel(JobPanel):
         if self.result is not None:
             go_to(self._viewer, self.result.found, self.result.places[row])
 
+    def _ring_clicked(self, point: int) -> None:
+        result = self.result
+        if result is not None and len(result.found.data) == len(result.rows):  # no hand added or deleted any
+            self.view.table.choose(point)
+
     def _saved(self, paths: tuple[Path, Path]) -> None:
         self.view.say([f"Saved {paths[0]} and {paths[1].name}"])
         self.saved.emit(paths)
@@ -165,6 +173,7 @@ class VesselsPanel(JobPanel):
     def _layer_removed(self, _event: Any = None) -> None:
         if self.result is not None and self.result.found not in self._viewer.layers:
             self.result = None
+            self._rings.watch(None)
             self.view.table.show_findings((), movie=False)
             self.view.figures.setText(NOTHING)
             self.update_buttons()
