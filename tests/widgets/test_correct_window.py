@@ -355,6 +355,7 @@ def test_changes_are_overlaid_and_followed(window, qtbot, opened):
     panel.view.changes.setChecked(True)
     qtbot.waitUntil(lambda: panel.changes.changes is not None, timeout=WAIT)
     overlay = window.layers[f"{layer.name} · changes"]
+    assert overlay.name not in [panel.view.labels.itemText(i) for i in range(panel.view.labels.count())]
     assert panel.changes.changes.counts.tolist()[1:] == [0, 400, 0]
     layer.fill((1, 20, 50), 8)
     layer.fill((1, 60, 60), 9)
@@ -384,6 +385,7 @@ def test_next_goes_where_the_model_is_least_sure(window, qtbot, path, tiny_zoo, 
     assert panel.view.reason.text() == "Everything is verified."
     panel.view.map.setChecked(True)
     assert f"{panel.correction.layer.name} · uncertainty" in window.layers
+    assert panel.view.image.layer() == window.layers["stack"]  # the map is no image to work on
     panel.view.map.setChecked(False)
     with qtbot.waitSignal(panel.destroyed, timeout=WAIT):
         window.window.remove_dock_widget(dock)

@@ -95,7 +95,7 @@ def show_changes(viewer: Any, changes: Changes) -> Labels:
         name=f"{layer.name} · changes",
         colormap=DirectLabelColormap(color_dict=colors),
         opacity=0.8,
-        metadata={KEY: {"changes": True}},
+        metadata={KEY: {"overlay": True}},
         **placement_like(layer),
     )
     made.editable = False

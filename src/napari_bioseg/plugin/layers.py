@@ -38,6 +38,12 @@ class Origin:
     series: int = 0
 
 
+def is_overlay(layer: Any) -> bool:
+    """Whether a layer of ours only shows something of another one: what was changed, or where a model is unsure."""
+    own = layer.metadata.get(KEY)
+    return isinstance(own, dict) and bool(own.get("overlay"))
+
+
 def image_layers(image: Image, origin: Origin | None = None, *, visible: bool = True) -> list[LayerData]:
     """Return napari layers for an image and the labels stored with it.
 

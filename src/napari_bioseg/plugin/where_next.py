@@ -148,7 +148,7 @@ def show_uncertainty(viewer: Any, found: WhereNext) -> Any:
         colormap="inferno",
         contrast_limits=(0, 255),
         blending="additive",
-        metadata={KEY: {"uncertainty": True}},
+        metadata={KEY: {"overlay": True}},
         **placement_like(layer),
     )
     viewer.layers.selection.active = layer

@@ -8,11 +8,14 @@ from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_bioseg.plugin.images import same_layer
+from napari_bioseg.plugin.layers import is_overlay
 from napari_bioseg.widgets.connections import Connections
 
 
 class LayerCombo(QComboBox):
     """Follows the viewer: layers come, go, are renamed, and the one selected in the list is chosen here too.
+
+    Overlays of ours are left out: they would take the place of what they lie on as they are added.
 
     Parameters
     ----------
@@ -52,7 +55,7 @@ class LayerCombo(QComboBox):
     def _refill(self, _event: Any = None) -> None:
         before = self.layer()
         blocker = QSignalBlocker(self)
-        self._layers = [layer for layer in self._viewer.layers if isinstance(layer, self._kind)]
+        self._layers = [v for v in self._viewer.layers if isinstance(v, self._kind) and not is_overlay(v)]
         self.clear()
         self.addItems([layer.name for layer in self._layers])
         self.setCurrentIndex(self._layers.index(before) if before in self._layers else len(self._layers) - 1)
