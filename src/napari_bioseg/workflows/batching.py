@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,15 @@ from napari_bioseg.models.card import Card, check_weights, read_card
 from napari_bioseg.runs import Run, at_work
 from napari_bioseg.runs.system import Machine
 from napari_bioseg.workflows.batch_drift import note_drift
-from napari_bioseg.workflows.batch_here import run_here
+from napari_bioseg.workflows.batch_here import Ended, run_here
 from napari_bioseg.workflows.batch_items import Item, find_items
 from napari_bioseg.workflows.batch_options import BatchOptions
 from napari_bioseg.workflows.batch_outcome import BatchReport, recorded
 from napari_bioseg.workflows.batch_progress import BatchProgress, Listener
 from napari_bioseg.workflows.batch_record import RUN, Record, Records
 from napari_bioseg.workflows.batch_task import Task
+
+Work = Callable[[Sequence[Task], BatchProgress, Ended], None]
 
 _OURS = (".ome.zarr", ".csv", ".parquet", ".json", ".png", ".html", ".yaml", ".model")
 
@@ -71,7 +74,7 @@ def batch(
     UnwritableFileError
         The folder cannot be written, or another batch is at work in it.
     WorkerError
-        The scheduler cannot be reached, or is gone.
+        The scheduler cannot be reached, before anything is written; or it is gone.
     """
     began, job, target = time.monotonic(), job or Job(), Path(out).expanduser().absolute()
     options = BatchOptions.checked({**(options.model_dump() if options else {}), **changes}, "options of batch")
@@ -79,26 +82,33 @@ def batch(
     card = read_card(folder)
     options.of_task(card.task)
     items = find_items(inputs, target, planes=options.planes, job=job)
-    with writing(target):
-        (target / RUN).mkdir(parents=True, exist_ok=True)
-    with at_work(target / RUN):
-        _sweep(target, items)
-        run, model = Run(target / RUN), _kept_model(folder, card, target / RUN / "model")
-        tasks = [Task(item, target, options, model, card.sha256) for item in items]
-        progress = BatchProgress(items, job, listener)
-        with recorded(run, inputs, options, card, progress, began):
-            left = _not_done(tasks, progress)
-            before = len(tasks) - len(left)
-            progress.open()
-            ended = partial(_ended, progress, run, card.name)
-            if scheduler is None:
-                run_here(left, progress, ended)
-            else:
-                from napari_bioseg.workflows.batch_cluster import run_on_cluster
-
-                run_on_cluster(scheduler, left, progress, ended)
+    with _workers(scheduler) as work:
+        with writing(target):
+            (target / RUN).mkdir(parents=True, exist_ok=True)
+        with at_work(target / RUN):
+            _sweep(target, items)
+            run, model = Run(target / RUN), _kept_model(folder, card, target / RUN / "model")
+            tasks = [Task(item, target, options, model, card.sha256) for item in items]
+            progress = BatchProgress(items, job, listener)
+            with recorded(run, inputs, options, card, progress, began):
+                left = _not_done(tasks, progress)
+                before = len(tasks) - len(left)
+                progress.open()
+                work(left, progress, partial(_ended, progress, run, card.name))
     records = tuple(place.record for place in progress.places if place.record is not None)
     return BatchReport(target, records, before, time.monotonic() - began)
+
+
+@contextmanager
+def _workers(scheduler: str | None) -> Iterator[Work]:
+    """Yield what works on the images: this computer, or a cluster, which must answer before anything is written."""
+    if scheduler is None:
+        yield run_here
+        return
+    from napari_bioseg.workflows.batch_cluster import connect, run_on_cluster
+
+    with ExitStack() as stack:
+        yield partial(run_on_cluster, connect(scheduler, stack), scheduler)
 
 
 def _sweep(out: Path, items: Sequence[Item]) -> None:
