@@ -3,15 +3,17 @@
 ``python -m benchmarks.kills FOLDER_OF_DATA [--kills 10] [--seed 0] [--crop PIXELS] [--tile PIXELS]``
 
 The batch is ``bioseg batch 'FOLDER/vessels/*/image.ome.tif' --model vessels-unet3d``: once to its end; then into
-another folder, where the process and all that it has started get SIGKILL at random moments of the time that the first
-took, the same command following each time, and at last to its end. Every file of the results is compared byte by byte:
-all but ``run/``, ``summary`` and ``report.html``, which tell times. With ``--crop`` the middle of each volume is taken:
-so many planes, rows and columns at most.
+another folder, where the process and all that it has started get SIGKILL at random: once at least one more tile is
+done, so that the kills spread over the whole batch, after between none and twice the mean time of a tile. The same
+command follows each time, and at last to its end. Every file of the results is compared byte by byte: all but ``run/``,
+``summary`` and ``report.html``, which tell times. With ``--crop`` the middle of each volume is taken: so many planes,
+rows and columns at most; smaller tiles then make enough of them to be killed among.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import signal
@@ -27,7 +29,7 @@ from napari_bioseg.io import open_image, write_image_tiff
 
 _PATTERN = "*/image.ome.tif"
 _TIMES = ("run", "summary.csv", "summary.parquet", "report.html")
-_SHARE = 0.8  # of the time of an undisturbed batch that is spent up to the last kill; what is left ends alone
+_GLANCE = 0.05  # seconds
 
 
 def crop(images: Path, folder: Path, longest: int) -> Path:
@@ -61,42 +63,50 @@ def finish(images: Path, out: Path, flags: Sequence[str]) -> float:
     return time.monotonic() - began
 
 
-def kill_at_random(images: Path, out: Path, flags: Sequence[str], moments: Sequence[float]) -> list[str]:
-    """Start the batch once for each of some moments and kill it then; return what there was each time.
+def kill(images: Path, out: Path, flags: Sequence[str], seconds: float) -> str:
+    """Start the batch, kill it so long after one more tile is done, and return what there was then.
 
     Raises
     ------
     RuntimeError
         It ended before it was killed.
     """
-    told = []
-    for seconds in moments:
-        process = start(images, out, flags)
-        try:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            told.append(f"killed after {seconds:5.1f} s: {state(out)}")
-        else:
-            raise RuntimeError(f"ended by itself within {seconds:.0f} s, after {len(told)} kills")
-    return told
+    done, process = tiles(out), start(images, out, flags)
+    moment = float("inf")
+    while process.poll() is None and time.monotonic() < moment:
+        if moment == float("inf") and tiles(out) > done:
+            moment = time.monotonic() + seconds
+        time.sleep(_GLANCE)
+    if process.poll() is not None:
+        raise RuntimeError("the batch ended by itself: take more tiles, or fewer kills")
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    return state(out)
+
+
+def tiles(out: Path) -> int:
+    """Return how many tiles are done, of images that are finished and of others."""
+    records = [json.loads(p.read_text(encoding="utf-8")) for p in out.glob("run/items/**/[!.]*.json")]
+    return sum(record["tiles"] for record in records) + sum(1 for _ in out.glob("run/work/**/tiles/tiles/[!.]*"))
 
 
 def state(out: Path) -> str:
     """Say how far a batch is."""
-    run = out / "run"
-    done, tiles = (
-        sum(1 for p in run.glob(f"{where}") if p.is_file()) for where in ("items/**/*.json", "work/**/tiles/tiles/*")
-    )
+    done = sum(1 for _ in out.glob("run/items/**/[!.]*.json"))
     half = sum(".part." in p.name for p in out.rglob("*"))
-    return f"{done} images done, {tiles} tiles of others, {half} files half written"
+    return f"{done} images and {tiles(out)} tiles done, {half} files or folders half written"
 
 
 def contents(out: Path) -> dict[str, str]:
     """Return every file of the results with its sha256."""
     files = (p for p in sorted(out.rglob("*")) if p.is_file() and p.relative_to(out).parts[0] not in _TIMES)
     return {p.relative_to(out).as_posix(): file_sha256(p) for p in files}
+
+
+def tell(line: str) -> None:
+    """Print a line at once: the whole takes long."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def main() -> None:
@@ -114,16 +124,17 @@ def main() -> None:
         if given.crop:
             images = crop(images, Path(scratch, "images"), given.crop)
         seconds = finish(images, whole, flags)
-        sys.stdout.write(f"undisturbed: {seconds:.0f} s, {state(whole)}\n")
-        dice = random.Random(given.seed)  # noqa: S311 - a test, not a secret
-        moments = [dice.uniform(0, 2 * _SHARE * seconds / given.kills) for _ in range(given.kills)]
-        sys.stdout.write("\n".join(kill_at_random(images, broken, flags, moments)) + "\n")
-        sys.stdout.write(f"left alone: {finish(images, broken, flags):.0f} s, {state(broken)}\n")
+        tell(f"undisturbed: {seconds:.0f} s, {state(whole)}")
+        dice = random.Random(given.seed)  # noqa: S311 - moments, not secrets
+        for number in range(1, given.kills + 1):
+            found = kill(images, broken, flags, dice.uniform(0, 2 * seconds / tiles(whole)))
+            tell(f"kill {number}: {found}")
+        tell(f"left alone: {finish(images, broken, flags):.0f} s, {state(broken)}")
         one, other = contents(whole), contents(broken)
         if one != other:
             names = sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
             sys.exit(f"{len(names)} of {len(one)} files differ: {', '.join(names[:5])}")
-        sys.stdout.write(f"equal, byte by byte: {len(one)} files, after {given.kills} kills\n")
+        tell(f"equal, byte by byte: {len(one)} files, after {given.kills} kills")
 
 
 if __name__ == "__main__":
