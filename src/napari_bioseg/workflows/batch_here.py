@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
+from typing import Any
 
 from napari_bioseg.core.errors import Cancelled
 from napari_bioseg.inference.devices import torch_threads
@@ -14,10 +15,11 @@ from napari_bioseg.inference.shared import NetworkPool, Turn
 from napari_bioseg.workflows.batch_progress import NETWORK, BatchProgress
 from napari_bioseg.workflows.batch_record import Record
 from napari_bioseg.workflows.batch_task import Task
-from napari_bioseg.workflows.batch_work import failed, finish, run_tiles, start, told
+from napari_bioseg.workflows.batch_work import failed, finish, look, run_tiles, start, told
 
 Ended = Callable[[Task, Record], None]
 
+_BESIDE = 1  # threads of torch beside the network: two teams that spin cost it more than they gain
 _AT_ONCE = 2  # images that are read: the one in the network, and the next
 
 
@@ -64,24 +66,30 @@ class _Line:
             self._progress.begin(task.item)
             began = time.time()
             try:
-                ahead.popleft().result()
+                drift = ahead.popleft().result()
             except Cancelled:
                 raise
             except Exception as error:  # noqa: BLE001 - one bad image must not stop the others
                 self._ended(task, failed(task, told(error)))
             else:
                 self._settle()
-                self._behind = task, self._results.submit(self._finish, task, began)
+                self._behind = task, self._results.submit(self._finish, task, began, drift)
             ahead.extend(self._images.submit(self._see, *numbered) for numbered in islice(left, 1))
         self._settle()
 
-    def _see(self, number: int, task: Task) -> None:
-        start(task, self._progress.job.part())
+    def _see(self, number: int, task: Task) -> dict[str, Any]:
+        """Take an image through the network, and return how unlike the training it is."""
+        with torch_threads(_BESIDE):
+            start(task, self._progress.job.part())
+            # The first image goes to the network at once, which has nothing else to do.
+            drift = look(task, self._progress.job.part()) if number else None
         run_tiles(task, turn=Turn(self._network, number), job=self._progress.part(task.item, 0, NETWORK))
+        with torch_threads(_BESIDE):
+            return look(task, self._progress.job.part()) if drift is None else drift
 
-    def _finish(self, task: Task, began: float) -> Record:
-        with torch_threads(1):  # the network needs the others; two teams of threads that spin would cost it more
-            return finish(task, self._progress.part(task.item, NETWORK, 1), began=began)
+    def _finish(self, task: Task, began: float, drift: dict[str, Any]) -> Record:
+        with torch_threads(_BESIDE):
+            return finish(task, self._progress.part(task.item, NETWORK, 1), began=began, drift=drift)
 
     def _settle(self) -> None:
         """Wait for the results that are being written."""

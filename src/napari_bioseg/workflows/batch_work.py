@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from math import prod
+from typing import Any
 
 from napari_bioseg.core.errors import BiosegError
 from napari_bioseg.core.files import remove, whole_or_nothing, writing
@@ -64,10 +65,22 @@ def run_tiles(task: Task, tiles: range | None = None, *, turn: Turn | None = Non
     (job or Job()).check()
 
 
-def finish(task: Task, job: Job | None = None, *, began: float = 0.0) -> Record:
+def look(task: Task, job: Job | None = None) -> dict[str, Any]:
+    """Return how unlike the training an image is: fields of its record.
+
+    Raises
+    ------
+    Cancelled
+        The job was stopped.
+    """
+    return drift_of(task, task.image(), loaded(task), job or Job())
+
+
+def finish(task: Task, job: Job | None = None, *, began: float = 0.0, drift: dict[str, Any] | None = None) -> Record:
     """Write the results of an image whose tiles are done, and its record; the work folder goes.
 
-    `began` is when it was its turn, in seconds since 1970, if that was later than it was opened.
+    `began` is when it was its turn, in seconds since 1970, if that was later than it was opened; `drift` is what `look`
+    has found, if it has looked.
 
     Raises
     ------
@@ -80,7 +93,7 @@ def finish(task: Task, job: Job | None = None, *, began: float = 0.0) -> Record:
     image = task.image()
     seconds = list(task.checkpoint.seconds().values())
     results = write_results(task, image, loaded(task).model, _options(task), job)
-    drift = drift_of(task, image, loaded(task), job)
+    drift = look(task, job) if drift is None else drift
     job.stage("Checking")
     record = Record(
         name=task.item.name,
