@@ -4,13 +4,14 @@
 
 Two batches, with the defaults of the command: 24 single sections of 512 x 512 (``membranes/image.tif``), and one
 vessel volume of 26 x 320 x 320 (``vessels/lower-res/image.ome.tif``). Each goes here, with all cores for the network,
-and over a LocalCluster of two workers of one thread of dask each: both with all cores for the network, then (on Linux)
-each bound to one core. Each measurement is a process of its own, and the ways take turns. The clock is that of the
-batch, from looking for images to the report, after a first batch of two images (or the one) has read the weights and
-made the engine. What all ways wrote is compared, byte by byte.
+and over a LocalCluster of two workers of one thread of dask each: sharing the cores as a batch has them do, then (on
+Linux) each bound to one core. Each measurement is a process of its own, and the ways take turns. The clock is that of
+the batch, from looking for images to the report, after a first batch of two images (or the one) has read the weights
+and made the engine. What all ways wrote is compared, byte by byte.
 
-"network" is the time in the network over the wall time; for two workers, over twice the wall time. Other load on
-the machine slows all and blurs what is between them: the load is printed beside the figures.
+"network" is the time in the network (from handing a tile to it to having its result, over all tiles; the look at drift
+is not counted) over the wall time; for two workers, over twice the wall time. Other load on the machine slows all and
+blurs what is between them: the load is printed beside the figures.
 """
 
 from __future__ import annotations

@@ -18,6 +18,12 @@ def test_the_histogram_holds_all_pixels_and_what_lies_beyond_in_its_ends() -> No
     assert (histogram[0], histogram[-1], histogram[inside]) == (4 / 64, 4 / 64, 56 / 64)
 
 
+def test_a_value_on_an_edge_counts_in_the_bin_above() -> None:
+    grey = EDGES[:-1].astype(np.float32).reshape(5, 8)
+    expected, _ = np.histogram(np.clip(grey, EDGES[0], EDGES[-1]), EDGES)
+    np.testing.assert_array_equal(describe([grey], [grey], [_NOTHING]).histogram, expected / 40)
+
+
 @pytest.mark.parametrize("sd", [0.01, 0.08])
 def test_noise_is_told_on_top_of_structures(sd: float) -> None:
     smooth = ndimage.gaussian_filter(np.random.default_rng(0).normal(size=(128, 128)), 6) * 5

@@ -100,9 +100,13 @@ def test_a_scheduler_that_dies_is_told_in_one_line_and_nothing_is_lost(images: P
     assert _stores(batch([images], tmp_path / "out", **_OPTIONS).out) == _stores(whole.out)
 
 
-def test_a_scheduler_that_is_not_there_is_told_in_one_line(images: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("scheduler", ["nobody.json", "tcp://127.0.0.1:9", "nonsense://a"])
+def test_a_scheduler_that_is_not_there_is_told_in_one_line_and_leaves_nothing(
+    images: Path, tmp_path: Path, scheduler: str
+) -> None:
     with pytest.raises(WorkerError, match="does not answer"):
-        batch([images], tmp_path / "out", scheduler=str(tmp_path / "nobody.json"), **_OPTIONS)
+        batch([images], tmp_path / "out", scheduler=scheduler, **_OPTIONS)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_cluster_is_one_of_those_that_dask_knows(images: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +159,20 @@ def test_a_killed_batch_goes_on_to_the_same_bytes(images: Path, tmp_path: Path, 
     assert killed.returncode == -signal.SIGKILL
     assert _batch(images, out).before >= 1
     assert _results(out) == whole
+
+
+def test_one_image_is_read_ahead_and_no_more(images: Path, tmp_path: Path) -> None:
+    work, seen = tmp_path / "out" / "run" / "work", []
+
+    def look(place: Place) -> None:
+        if place.item.name == "a" and place.state == State.RUNNING and place.share > 0 and not seen:
+            deadline = time.monotonic() + 60
+            while not (work / "b" / "tiles" / "plan.json").is_file() and time.monotonic() < deadline:
+                time.sleep(0.01)
+            seen.extend(sorted(path.name for path in work.iterdir()))
+
+    _batch(images, tmp_path / "out", listener=look)
+    assert seen == ["a", "b"]
 
 
 def test_boxes_get_tables(tmp_path: Path) -> None:

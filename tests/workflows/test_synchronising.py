@@ -26,6 +26,7 @@ from napari_bioseg.core.errors import (
 )
 from napari_bioseg.models import find_model, read_card
 from napari_bioseg.runs import Run
+from napari_bioseg.runs.curves import write_curves
 from napari_bioseg.runs.info import milliseconds as _ms
 from napari_bioseg.runs.info import now
 from napari_bioseg.runs.lock import at_work
@@ -105,6 +106,7 @@ def test_a_run_is_there_once_with_all_that_belongs_to_it(make_run: MakeRun, clie
     rng = np.random.default_rng(0)
     planes = {name: rng.random((2, 16, 16)) for name in ("image", "probability")}
     np.savez(folder / "preview.npz", **planes, target=rng.integers(0, 2, (2, 16, 16)), epoch=3, held_out=True)
+    write_curves(folder, Run(folder).metrics())
     report = sync()
     assert (states(report), report.whole) == (["sent"], True)
     assert states(sync()) == ["there already"]
@@ -119,7 +121,8 @@ def test_a_run_is_there_once_with_all_that_belongs_to_it(make_run: MakeRun, clie
     times = [_ms(line["time"]) for line in Run(folder).metrics()]
     assert [m.timestamp for m in client.get_metric_history(run.info.run_id, "loss")] == times
     assert artifacts(client, run) == {
-        "README.md", "card.yaml", "environment.json", "metrics.jsonl", "preview-1.png", "preview-2.png", "recipe.yaml",
+        "README.md", "card.yaml", "curves.png", "environment.json", "metrics.jsonl", "preview-1.png", "preview-2.png",
+        "recipe.yaml",
     }  # fmt: skip
     (made,) = client.get_run(run.info.run_id).outputs.model_outputs
     assert client.get_logged_model(made.model_id).status == "READY"

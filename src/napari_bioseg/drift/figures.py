@@ -98,7 +98,8 @@ def describe(
 
 
 def _histogram(values: npt.NDArray[np.float32]) -> Floats:
-    counts, _ = np.histogram(np.clip(values, EDGES[0], EDGES[-1]), EDGES)
+    # With a number of bins instead of their edges, which are the same, values need not be sorted.
+    counts, _ = np.histogram(np.clip(values, EDGES[0], EDGES[-1]), len(EDGES) - 1, (EDGES[0], EDGES[-1]))
     return np.asarray(counts / counts.sum())
 
 

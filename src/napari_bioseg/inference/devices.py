@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
 
@@ -14,6 +15,7 @@ from napari_bioseg.models.devices import free_memory
 
 _SHARE = 0.25  # of the free memory
 _MOST_BYTES = 3 * 2**30
+_MOST_CORES: ContextVar[int] = ContextVar("most_cores", default=0)  # 0: all
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -41,9 +43,26 @@ def return_memory() -> None:
         trim(0)
 
 
+def core_numbers() -> tuple[int, ...]:
+    """Return the numbers of the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return tuple(sorted(os.sched_getaffinity(0)))
+    return tuple(range(os.cpu_count() or 1))
+
+
 def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return how many cores a network that is started here may use: those of this process, or `at_most_cores`."""
+    return min(len(core_numbers()), _MOST_CORES.get() or sys.maxsize)
+
+
+@contextmanager
+def at_most_cores(n: int) -> Iterator[None]:
+    """Let networks that this thread starts use `n` cores at most, for as long as the block lasts."""
+    token = _MOST_CORES.set(n)
+    try:
+        yield
+    finally:
+        _MOST_CORES.reset(token)
 
 
 @contextmanager

@@ -6,9 +6,9 @@ import importlib.util
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +16,11 @@ import torch
 
 from napari_bioseg.core.errors import BiosegError, DeviceError
 from napari_bioseg.core.job import Job
-from napari_bioseg.inference.devices import cores, is_out_of_memory
+from napari_bioseg.inference.devices import is_out_of_memory
 from napari_bioseg.inference.engine import Engine, TorchEngine
 from napari_bioseg.inference.onnx_engine import OnnxEngine
 from napari_bioseg.inference.options import PredictOptions
+from napari_bioseg.inference.shared import Engines, NetworkPool, Turn
 from napari_bioseg.inference.tiles import Span, Tile
 from napari_bioseg.models.devices import choose_device, has_bfloat16
 from napari_bioseg.models.model import Model
@@ -28,7 +29,6 @@ from napari_bioseg.models.onnx_network import OnnxNetwork
 _SMALLEST = 32  # edge of a tile below which halving it saves no memory worth the while
 _LARGE = 2**23  # model pixels from which OpenVINO's seconds of preparation pay
 
-Engines = dict[tuple[Any, ...], Engine]
 Work = Callable[["Runner", Tile], npt.NDArray[np.float16]]
 
 
@@ -43,8 +43,10 @@ class Runner:
         Told of every way that was given.
     work : int
         Model pixels to compute in all.
-    engines : dict, optional
-        Engines that were made for this very model before; what is made here is added.
+    engines : Engines, optional
+        Those that were made for this very model before; what is made here is added.
+    turn : Turn, optional
+        In threads that it shares with others; by default it has its own.
 
     Raises
     ------
@@ -53,13 +55,21 @@ class Runner:
     """
 
     def __init__(
-        self, model: Model, options: PredictOptions, job: Job, work: int, engines: Engines | None = None
+        self,
+        model: Model,
+        options: PredictOptions,
+        job: Job,
+        work: int,
+        engines: Engines | None = None,
+        turn: Turn | None = None,
     ) -> None:
         self._model, self._options, self._job = model, options, job
-        self._engines: Engines = {} if engines is None else engines
+        self._engines = engines or Engines()
         self.device = choose_device(options.device)
-        self.workers = options.workers or 1
-        self._threads = max(1, cores() // self.workers)
+        self._own = turn is None
+        self._turn = turn or Turn(NetworkPool(options.workers or 1))
+        self.workers = self._turn.pool.workers
+        self._stack = ExitStack()
         self._lock = threading.Lock()
         self._spent = threading.local()
         self._longest: int | None = None
@@ -67,18 +77,16 @@ class Runner:
         self.engine: Engine = self._first_engine(work)
 
     def __enter__(self) -> Self:
-        self._before = torch.get_num_threads()
-        # The number is kept by each thread of its own: the network gets threads that nothing else uses.
-        self._pool = ThreadPoolExecutor(self.workers, "network", torch.set_num_threads, (self._threads,))
+        if self._own:
+            self._stack.enter_context(self._turn.pool)
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        self._pool.shutdown()
-        torch.set_num_threads(self._before)
+        self._stack.close()
 
     def run(self, tile: npt.NDArray[np.float32], crop: Sequence[Span]) -> npt.NDArray[np.float32]:
         """Return probabilities of one network input, see `Engine`; waits for its turn."""
-        probabilities, seconds = self._pool.submit(self._timed, tile, crop).result()
+        probabilities, seconds = self._turn.pool.run(self._turn.rank, lambda: self._timed(tile, crop))
         self._spent.seconds = getattr(self._spent, "seconds", 0.0) + seconds
         return probabilities
 
@@ -155,14 +163,16 @@ class Runner:
             return self._plain(self.device)
         from napari_bioseg.inference.openvino_engine import OpenVinoEngine
 
-        key = ("openvino", self._bfloat16, self._threads, self.workers)
+        model, threads = self._model, self._turn.pool.threads
+
+        def make() -> Engine:
+            return OpenVinoEngine(
+                model.network, model.card.output.to_apply,
+                bfloat16=self._bfloat16, threads=threads, streams=self.workers,
+            )  # fmt: skip
+
         try:
-            if key not in self._engines:
-                self._engines[key] = OpenVinoEngine(
-                    self._model.network, self._model.card.output.to_apply,
-                    bfloat16=self._bfloat16, threads=self._threads, streams=self.workers,
-                )  # fmt: skip
-            return self._engines[key]
+            return self._engines.get(("openvino", self._bfloat16, threads, self.workers), make)
         except BiosegError as error:
             self._job.note(f"{error}: went on with torch")
             return self._plain(self.device)
@@ -181,11 +191,9 @@ class Runner:
             return OnnxEngine(network, device, activation)
         bfloat16 = self._bfloat16 and has_bfloat16(device)
         key = ("torch", device, bfloat16)
-        engine = self._engines.get(key)
-        if not isinstance(engine, TorchEngine):
-            engine = TorchEngine(network, device, activation, bfloat16=bfloat16)
-            self._engines[key] = engine
-        engine.watch(self._job.check)
+        engine = self._engines.get(key, lambda: TorchEngine(network, device, activation, bfloat16=bfloat16))
+        if isinstance(engine, TorchEngine):
+            engine.watch(self._job.check)
         return engine
 
     def _bfloat16_allowed(self) -> bool:

@@ -22,7 +22,8 @@ from napari_bioseg.inference.engine import bytes_per_pixel
 from napari_bioseg.inference.options import PredictOptions
 from napari_bioseg.inference.plan import Plan, make_plan
 from napari_bioseg.inference.resample import to_image_taps
-from napari_bioseg.inference.runner import Engines, Runner
+from napari_bioseg.inference.runner import Runner
+from napari_bioseg.inference.shared import Engines, Turn
 from napari_bioseg.inference.source import Source
 from napari_bioseg.inference.tile_queue import TileQueue, run_tiles
 from napari_bioseg.inference.tiles import Span, Tile
@@ -49,6 +50,7 @@ def predict(
     checkpoint: Checkpoint | None = None,
     tiles: range | None = None,
     engines: Engines | None = None,
+    turn: Turn | None = None,
     job: Job | None = None,
     stage: str = "Predicting",
 ) -> Prediction:
@@ -74,8 +76,10 @@ def predict(
         Instead of a store: tiles that are done there are not computed again.
     tiles : range, optional
         Numbers of the tiles to compute now, with a checkpoint; by default all.
-    engines : dict, optional
-        Kept by who sends many images through one model, whose weights must not change meanwhile: empty at first.
+    engines : Engines, optional
+        Kept by who sends many images through one model.
+    turn : Turn, optional
+        By who works on several images at once: whose tiles go first. By default the network is for this image alone.
     job : Job, optional
         For progress (a step is a tile), for stopping, and for notes on ways that were given.
     stage : str
@@ -111,7 +115,7 @@ def predict(
     out = checkpoint.array() if checkpoint else create_array(store, shape, (1, *plan.chunk_shape), "float16")
     source = Source(data, axes, model.axes, plan.grid, model.card.input.normalisation)
     queue = TileQueue(plan, tiles, checkpoint)
-    with Runner(model, options, job, plan.work, engines) as runner:
+    with Runner(model, options, job, plan.work, engines, turn) as runner:
         job.stage(stage, queue.total, queue.before)
         done = run_tiles(queue, lambda tile: runner.compute(tile, _work(plan, source)), out, runner, job)
     provenance = _provenance(image, model, options, plan, runner, job)

@@ -8,8 +8,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from napari_bioseg.core.errors import Cancelled, UnreadableFileError
+from napari_bioseg.core.errors import Cancelled, RecipeError, UnreadableFileError
 from napari_bioseg.core.files import append_line, whole_or_nothing
+from napari_bioseg.core.options import read_yaml
+from napari_bioseg.runs.curves import write_curves
 from napari_bioseg.runs.environment import ENVIRONMENT, environment
 from napari_bioseg.runs.info import Kind, RunInfo, Status, new_id, now, one_line, read_info, write_info
 from napari_bioseg.runs.register import RECIPE, remember
@@ -81,9 +83,12 @@ class Run:
 
     @contextmanager
     def ending(self) -> Iterator[None]:
-        """Write at the end of the block how the run ended, whatever comes."""
+        """Write at the end of the block how the run ended, whatever comes, and draw the curves of a training."""
         try:
-            yield
+            try:
+                yield
+            finally:
+                self._draw()
         except (Cancelled, KeyboardInterrupt):
             self._end_anyhow("cancelled", None)
             raise
@@ -137,6 +142,12 @@ class Run:
     def keep_metrics(self, wanted: Callable[[dict[str, Any]], bool]) -> None:
         """Drop the other lines: a resumed run writes them again."""
         self._write(METRICS, "".join(json.dumps(line) + "\n" for line in self.metrics() if wanted(line)))
+
+    def _draw(self) -> None:
+        # A picture that cannot be drawn must not hide how the run ended: it only shows what the metrics say.
+        with suppress(OSError, RecipeError):
+            metric = read_yaml(self.folder / RECIPE).get("select_on", "score")
+            write_curves(self.folder, self.metrics(), str(metric))
 
     def _end_anyhow(self, status: Status, why: str | None) -> None:
         # What ended the run is told to the user, not that it could not be noted as well.

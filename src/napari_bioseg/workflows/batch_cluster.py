@@ -15,6 +15,8 @@ import dask
 
 from napari_bioseg.core.errors import MissingDependencyError, RecipeError, WorkerError
 from napari_bioseg.core.options import read_yaml
+from napari_bioseg.workflows.batch_cores import share_of, shares
+from napari_bioseg.workflows.batch_here import Ended
 from napari_bioseg.workflows.batch_progress import NETWORK, BatchProgress
 from napari_bioseg.workflows.batch_record import Record
 from napari_bioseg.workflows.batch_task import Task
@@ -22,8 +24,6 @@ from napari_bioseg.workflows.batch_work import failed, finish, run_tiles, start,
 
 if TYPE_CHECKING:
     from distributed import Client, Future
-
-Ended = Callable[[Task, Record], None]
 
 _PATIENCE = 10.0  # seconds to reach a scheduler
 _GLANCE = 0.05  # seconds between looks
@@ -69,21 +69,32 @@ def connect(scheduler: str, stack: ExitStack) -> Client:
         raise lost from error
 
 
-def run_on_cluster(scheduler: str, tasks: Sequence[Task], progress: BatchProgress, ended: Ended) -> None:
+def run_on_cluster(
+    client: Client, scheduler: str, tasks: Sequence[Task], progress: BatchProgress, ended: Ended
+) -> None:
     """Work on all images; a worker that dies loses the tiles that it was at, and others take them over.
 
     Every worker must see the images and the folder of the results under the same paths. It reads the weights once.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        See `connect`.
+    scheduler : str
+        What the user calls it.
+    tasks : sequence of Task
+    progress : BatchProgress
+    ended : callable
+        Told of every image that is done, or failed.
 
     Raises
     ------
     Cancelled
         The job was stopped.
-    MissingDependencyError, RecipeError, WorkerError
-        As for `connect`, or the scheduler was lost on the way.
+    WorkerError
+        The scheduler was lost on the way.
     """
-    with ExitStack() as stack:
-        client = connect(scheduler, stack)
-        _Cluster(client, scheduler, progress, ended).run(tasks)
+    _Cluster(client, scheduler, progress, ended).run(tasks)
 
 
 @dataclass(eq=False)
@@ -108,6 +119,8 @@ class _Cluster:
     def __init__(self, client: Client, name: str, progress: BatchProgress, ended: Ended) -> None:
         self._client, self._name, self._progress, self._ended = client, name, progress, ended
         self._steps: dict[Future, _Step] = {}
+        self._present: frozenset[str] = frozenset()
+        self._threads: dict[str, int] = {}
 
     def run(self, tasks: Sequence[Task]) -> None:
         """Keep the workers busy until all images are done."""
@@ -135,11 +148,15 @@ class _Cluster:
         return images < 2 or images <= self._workers()
 
     def _workers(self) -> int:
+        """Return how many workers there are; where they are others than before, they share the cores anew."""
         self._check()
         try:
-            return len(self._client.scheduler_info()["workers"])
+            present = frozenset(self._client.scheduler_info(n_workers=-1)["workers"])
+            if present != self._present:
+                self._present, self._threads = present, shares(self._client)
         except OSError as error:
             raise self._lost() from error
+        return len(present)
 
     def _check(self) -> None:
         if self._client.status != "running":
@@ -191,16 +208,18 @@ class _Cluster:
 
     def _submit(self, step: _Step, function: Callable[..., Any], *arguments: Any) -> None:
         # Not pure: what a function did to the disk in an earlier batch must be looked at anew.
-        future = self._client.submit(_on_worker, function, *arguments, pure=False, retries=_RETRIES)
+        future = self._client.submit(_on_worker, self._threads, function, *arguments, pure=False, retries=_RETRIES)
         self._steps[future] = step
 
     def _lost(self) -> WorkerError:
         return WorkerError(f"scheduler {self._name}", "is gone", "Start it again and run the same command")
 
 
-def _on_worker(function: Callable[..., Any], *arguments: Any) -> Any:
+def _on_worker(threads: dict[str, int], function: Callable[..., Any], *arguments: Any) -> Any:
+    from distributed import get_worker
+
     # Inside a worker dask would hand the reading of an image to the cluster again, and wait for itself.
-    with dask.config.set(scheduler="threads"):
+    with dask.config.set(scheduler="threads"), share_of(get_worker().address, threads):
         return function(*arguments)
 
 

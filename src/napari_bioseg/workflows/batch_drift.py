@@ -7,7 +7,7 @@ from typing import Any
 from napari_bioseg.core.errors import BiosegError, Cancelled
 from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
-from napari_bioseg.models.model import Model
+from napari_bioseg.workflows.batch_model import Loaded
 from napari_bioseg.workflows.batch_record import Record
 from napari_bioseg.workflows.batch_task import Task
 from napari_bioseg.workflows.drift_check import compare_with_training, profile_of
@@ -18,7 +18,7 @@ _WINDOWS = 4  # as few as a small image has: an image of a batch is seen next to
 _SCORE = "score"
 
 
-def drift_of(task: Task, image: Image, model: Model, job: Job) -> dict[str, Any]:
+def drift_of(task: Task, image: Image, known: Loaded, job: Job) -> dict[str, Any]:
     """Return the fields `drift`, `warning` and `causes` of a record; empty where that is not wanted or not known.
 
     Raises
@@ -26,12 +26,12 @@ def drift_of(task: Task, image: Image, model: Model, job: Job) -> dict[str, Any]
     Cancelled
         The job was stopped.
     """
-    if not task.options.drift or profile_of(model.card) is None:
+    if not task.options.drift or profile_of(known.model.card) is None:
         return {}
     own = {name: getattr(task.options, name) for name in ("device", "channel", "resample")}
     options = DriftOptions(model=task.options.model, **own)
     try:
-        found = compare_with_training(image, model, options, windows=_WINDOWS, job=job)
+        found = compare_with_training(image, known.model, options, windows=_WINDOWS, encoder=known.encoder, job=job)
     except Cancelled:
         raise
     except BiosegError as error:  # the results are there: they are not lost for this

@@ -92,8 +92,14 @@ class BatchProgress:
         self.job.rename(f"{item.name} ({begun} of {len(places)} images)")
 
     def advance(self, item: Item, share: float) -> None:
-        """Say how much of the work on an image is done; waits while paused, raises `Cancelled` when stopped."""
-        self._move(Place(item, State.RUNNING, share))
+        """Say how much of the work on an image is done; waits while paused, raises `Cancelled` when stopped.
+
+        An image that is only read ahead counts as waiting until `begin`.
+        """
+        with self._lock:
+            ahead = self._places[item.name].state == State.WAITING
+        if not ahead:
+            self._move(Place(item, State.RUNNING, share))
         self._count()
 
     def end(self, item: Item, record: Record) -> None:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from functools import lru_cache
 from math import prod
-from pathlib import Path
+from typing import Any
 
 from napari_bioseg.core.errors import BiosegError
 from napari_bioseg.core.files import remove, whole_or_nothing, writing
 from napari_bioseg.core.job import Job
-from napari_bioseg.inference.runner import Engines
-from napari_bioseg.models.model import Model, read_model
+from napari_bioseg.inference.shared import Turn
 from napari_bioseg.workflows.batch_drift import drift_of
+from napari_bioseg.workflows.batch_model import loaded
 from napari_bioseg.workflows.batch_record import Record, Records
 from napari_bioseg.workflows.batch_results import write_results
 from napari_bioseg.workflows.batch_task import Task
@@ -38,11 +37,11 @@ def start(task: Task, job: Job | None = None) -> int:
             (task.folder / "began").write_text(str(time.time()), encoding="ascii")
             with whole_or_nothing(keyed) as part:
                 part.write_text(key, encoding="ascii")
-    return begin(image, _model(task), _options(task), task.checkpoint, job=job)
+    return begin(image, loaded(task).model, _options(task), task.checkpoint, job=job)
 
 
-def run_tiles(task: Task, tiles: range | None = None, job: Job | None = None) -> None:
-    """Let the network see some of the tiles, or all; those that are done are left alone.
+def run_tiles(task: Task, tiles: range | None = None, *, turn: Turn | None = None, job: Job | None = None) -> None:
+    """Let the network see some of the tiles, or all, when it is their turn; those that are done are left alone.
 
     Raises
     ------
@@ -55,18 +54,33 @@ def run_tiles(task: Task, tiles: range | None = None, job: Job | None = None) ->
 
     predict(
         task.image(),
-        _model(task),
+        loaded(task).model,
         _options(task),
         checkpoint=task.checkpoint,
         tiles=tiles,
-        engines=_read_once(task.model, task.sha256)[1],
+        engines=loaded(task).engines,
+        turn=turn,
         job=job,
     )
     (job or Job()).check()
 
 
-def finish(task: Task, job: Job | None = None) -> Record:
+def look(task: Task, job: Job | None = None) -> dict[str, Any]:
+    """Return how unlike the training an image is: fields of its record.
+
+    Raises
+    ------
+    Cancelled
+        The job was stopped.
+    """
+    return drift_of(task, task.image(), loaded(task), job or Job())
+
+
+def finish(task: Task, job: Job | None = None, *, began: float = 0.0, drift: dict[str, Any] | None = None) -> Record:
     """Write the results of an image whose tiles are done, and its record; the work folder goes.
+
+    `began` is when it was its turn, in seconds since 1970, if that was later than it was opened; `drift` is what `look`
+    has found, if it has looked.
 
     Raises
     ------
@@ -78,8 +92,8 @@ def finish(task: Task, job: Job | None = None) -> Record:
     job, records = job or Job(), Records(task.out)
     image = task.image()
     seconds = list(task.checkpoint.seconds().values())
-    results = write_results(task, image, _model(task), _options(task), job)
-    drift = drift_of(task, image, _model(task), job)
+    results = write_results(task, image, loaded(task).model, _options(task), job)
+    drift = look(task, job) if drift is None else drift
     job.stage("Checking")
     record = Record(
         name=task.item.name,
@@ -91,7 +105,7 @@ def finish(task: Task, job: Job | None = None) -> Record:
         fraction=results.fraction,
         pixels=prod(n for a, n in zip(image.axes, image.shape, strict=True) if a not in "CS"),
         tiles=len(seconds),
-        seconds=time.time() - float((task.folder / "began").read_text(encoding="ascii")),
+        seconds=time.time() - max(began, float((task.folder / "began").read_text(encoding="ascii"))),
         network_seconds=sum(seconds),
         slowest_tile=max(seconds, default=0.0),
         **drift,
@@ -124,14 +138,4 @@ def now() -> str:
 
 
 def _options(task: Task) -> SegmentOptions | DetectOptions:
-    return task.options.of_task(_model(task).card.task)
-
-
-def _model(task: Task) -> Model:
-    return _read_once(task.model, task.sha256)[0]
-
-
-@lru_cache(maxsize=1)
-def _read_once(folder: Path, sha256: str) -> tuple[Model, Engines]:  # noqa: ARG001 - another model, another key
-    """Return a model, and where its engines are kept for the next image."""
-    return read_model(folder), {}
+    return task.options.of_task(loaded(task).model.card.task)

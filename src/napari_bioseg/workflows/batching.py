@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from napari_bioseg.core.errors import BrokenModelError, Cancelled
+from napari_bioseg.core.errors import BrokenModelError
 from napari_bioseg.core.files import remove_leftovers, whole_or_nothing, writing
 from napari_bioseg.core.job import Job
 from napari_bioseg.models import find_model
@@ -18,13 +18,15 @@ from napari_bioseg.models.card import Card, check_weights, read_card
 from napari_bioseg.runs import Run, at_work
 from napari_bioseg.runs.system import Machine
 from napari_bioseg.workflows.batch_drift import note_drift
+from napari_bioseg.workflows.batch_here import Ended, run_here
 from napari_bioseg.workflows.batch_items import Item, find_items
 from napari_bioseg.workflows.batch_options import BatchOptions
 from napari_bioseg.workflows.batch_outcome import BatchReport, recorded
-from napari_bioseg.workflows.batch_progress import NETWORK, BatchProgress, Listener
+from napari_bioseg.workflows.batch_progress import BatchProgress, Listener
 from napari_bioseg.workflows.batch_record import RUN, Record, Records
 from napari_bioseg.workflows.batch_task import Task
-from napari_bioseg.workflows.batch_work import failed, finish, run_tiles, start, told
+
+Work = Callable[[Sequence[Task], BatchProgress, Ended], None]
 
 _OURS = (".ome.zarr", ".csv", ".parquet", ".json", ".png", ".html", ".yaml", ".model")
 
@@ -72,7 +74,7 @@ def batch(
     UnwritableFileError
         The folder cannot be written, or another batch is at work in it.
     WorkerError
-        The scheduler cannot be reached, or is gone.
+        The scheduler cannot be reached, before anything is written; or it is gone.
     """
     began, job, target = time.monotonic(), job or Job(), Path(out).expanduser().absolute()
     options = BatchOptions.checked({**(options.model_dump() if options else {}), **changes}, "options of batch")
@@ -80,25 +82,33 @@ def batch(
     card = read_card(folder)
     options.of_task(card.task)
     items = find_items(inputs, target, planes=options.planes, job=job)
-    with writing(target):
-        (target / RUN).mkdir(parents=True, exist_ok=True)
-    with at_work(target / RUN):
-        _sweep(target, items)
-        run, model = Run(target / RUN), _kept_model(folder, card, target / RUN / "model")
-        tasks = [Task(item, target, options, model, card.sha256) for item in items]
-        progress = BatchProgress(items, job, listener)
-        with recorded(run, inputs, options, card, progress, began):
-            left = _not_done(tasks, progress)
-            before = len(tasks) - len(left)
-            progress.open()
-            if scheduler is None:
-                _run_here(left, progress, run)
-            else:
-                from napari_bioseg.workflows.batch_cluster import run_on_cluster
-
-                run_on_cluster(scheduler, left, progress, lambda task, record: _ended(task, record, progress, run))
+    with _workers(scheduler) as work:
+        with writing(target):
+            (target / RUN).mkdir(parents=True, exist_ok=True)
+        with at_work(target / RUN):
+            _sweep(target, items)
+            run, model = Run(target / RUN), _kept_model(folder, card, target / RUN / "model")
+            tasks = [Task(item, target, options, model, card.sha256) for item in items]
+            progress = BatchProgress(items, job, listener)
+            with recorded(run, inputs, options, card, progress, began):
+                left = _not_done(tasks, progress)
+                before = len(tasks) - len(left)
+                progress.open()
+                work(left, progress, partial(_ended, progress, run, card.name))
     records = tuple(place.record for place in progress.places if place.record is not None)
     return BatchReport(target, records, before, time.monotonic() - began)
+
+
+@contextmanager
+def _workers(scheduler: str | None) -> Iterator[Work]:
+    """Yield what works on the images: this computer, or a cluster, which must answer before anything is written."""
+    if scheduler is None:
+        yield run_here
+        return
+    from napari_bioseg.workflows.batch_cluster import connect, run_on_cluster
+
+    with ExitStack() as stack:
+        yield partial(run_on_cluster, connect(scheduler, stack), scheduler)
 
 
 def _sweep(out: Path, items: Sequence[Item]) -> None:
@@ -128,44 +138,13 @@ def _not_done(tasks: Sequence[Task], progress: BatchProgress) -> list[Task]:
     return left
 
 
-def _run_here(tasks: Sequence[Task], progress: BatchProgress, run: Run) -> None:
-    """Let the network see one image while the results of the one before are written."""
-    waiting: tuple[Task, Future[Record]] | None = None
-    with ThreadPoolExecutor(1, "results") as pool:
-        for task in tasks:
-            progress.begin(task.item)
-            try:
-                start(task, progress.job.part())
-                run_tiles(task, job=progress.part(task.item, 0, NETWORK))
-            except Cancelled:
-                raise
-            except Exception as error:  # noqa: BLE001 - one bad image must not stop the others
-                _ended(task, failed(task, told(error)), progress, run)
-                continue
-            if waiting:
-                _settle(*waiting, progress, run)
-            waiting = task, pool.submit(finish, task, progress.part(task.item, NETWORK, 1))
-        if waiting:
-            _settle(*waiting, progress, run)
-
-
-def _settle(task: Task, future: Future[Record], progress: BatchProgress, run: Run) -> None:
-    try:
-        record = future.result()
-    except Cancelled:
-        raise
-    except Exception as error:  # noqa: BLE001 - one bad image must not stop the others
-        record = failed(task, told(error))
-    _ended(task, record, progress, run)
-
-
-def _ended(task: Task, record: Record, progress: BatchProgress, run: Run) -> None:
+def _ended(progress: BatchProgress, run: Run, model: str, task: Task, record: Record) -> None:
     figures = {"tiles", "pixels", "seconds", "network_seconds", "slowest_tile", "objects", "fraction", "why"}
     figures |= {"drift", "warning"}
     rate = {"pixels_per_second": record.pixels / record.seconds} if record.seconds else {}
     known = record.model_dump(include=figures)
     run.log(image=record.name, state=record.state, **known, **rate, system=_machine().figures())
-    note_drift(record, read_card(task.model).name)
+    note_drift(record, model)
     progress.end(task.item, record)
 
 

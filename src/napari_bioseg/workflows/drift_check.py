@@ -135,9 +135,17 @@ def check_drift(
 
 
 def compare_with_training(
-    image: Image, model: Model, options: DriftOptions, *, windows: int = 12, job: Job | None = None
+    image: Image,
+    model: Model,
+    options: DriftOptions,
+    *,
+    windows: int = 12,
+    encoder: Encoder | None = None,
+    job: Job | None = None,
 ) -> Drift:
     """Check an image for a model that is loaded; `windows` is about how many parts of it are looked at.
+
+    Who checks many images gives the encoder that it made of the model.
 
     Raises
     ------
@@ -152,7 +160,7 @@ def compare_with_training(
     if reason:
         raise IncompatibleImageError(image.name, f"{model.card.name} {reason}", "Choose another model")
     box = parse_region(options.region, *prediction_grid(image))
-    encoder = Encoder(model, options.device)
+    encoder = encoder or Encoder(model, options.device)
     found = read_windows(image, model, encoder, options, count=windows, box=box, job=job)
     figures = describe_windows(found)
     profile = nearest(figures, profile)
@@ -185,6 +193,9 @@ def _furthest(windows: Sequence[Window], profile: Profile) -> tuple[tuple[int, .
     def score(window: Window) -> float:
         return max(ratios(distances(describe_windows([window]), profile), profile).values())
 
+    planes = {w.plane for w in windows}
+    if len(planes) == 1:
+        return tuple(planes)
     return tuple(dict.fromkeys(w.plane for w in sorted(windows, key=score, reverse=True)))
 
 

@@ -9,6 +9,7 @@ from napari_bioseg.core.errors import ModelNotFoundError, UnreadableFileError
 from napari_bioseg.models.card import CARD_FILE, README_FILE, Card, read_card
 from napari_bioseg.runs import Run
 from napari_bioseg.runs.contents import Contents, read_contents
+from napari_bioseg.runs.curves import CURVES
 from napari_bioseg.runs.info import RunInfo
 from napari_bioseg.runs.lock import is_busy
 from napari_bioseg.runs.trained_model import TrainedModel
@@ -18,7 +19,10 @@ from napari_bioseg.workflows.confusion_file import FILE as CONFUSION
 from napari_bioseg.workflows.promotion import find_trained
 from napari_bioseg.workflows.training_preview import read_preview
 
-_RECORDS = ("recipe.yaml", "environment.json", "metrics.jsonl", "data.json", "training_set.json", FILE, CONFUSION)
+_RECORDS = (
+    *("recipe.yaml", "environment.json", "metrics.jsonl", "data.json", "training_set.json"),
+    *(FILE, CONFUSION, CURVES),
+)
 _RESULTS = ("report.html", "summary.csv")  # of a batch, beside its run
 _KILLED = "ended without a word: killed, or the power failed"
 
