@@ -15,6 +15,7 @@ from napari_bioseg.corrections.contents import read_journal
 from napari_bioseg.corrections.project import Saved
 from napari_bioseg.corrections.verified import Verified
 
+_UNCHECKED = 64  # frames to hold a detector to: more would cost memory and say little new
 _KINDS = {"planes": "<i8", "plane": "<i8", "centre": "<f8", "size": "<f8", "hand": "u1"}
 
 
@@ -114,3 +115,11 @@ def take_box_part(checked: CheckedBoxes, planes: tuple[int, ...]) -> BoxPart:
     wanted = np.isin(number, planes)
     kept, place = checked.boxes[wanted], np.searchsorted(planes, number[wanted]).astype(np.int64)
     return BoxPart(np.array(planes, np.int64), place, kept.centre, kept.size, kept.hand)
+
+
+def unchecked_frames(checked: CheckedBoxes) -> tuple[int, ...]:
+    """Return frames that nobody checked, of many some that lie evenly: numbers along the axis before Y and X."""
+    known = {plane[0] if plane else 0 for plane in checked.verified.planes()}
+    count = checked.shape[0] if len(checked.shape) > 2 else 1
+    free = [number for number in range(count) if number not in known]
+    return tuple(free[:: -(-len(free) // _UNCHECKED) or 1])

@@ -89,7 +89,7 @@ def fine_tune_recipe(projects: Sequence[Path], options: FineTuneOptions) -> Reci
         "continue_from": str(folder.resolve()),
         "pairs": [{"project": str(p.resolve()), "use": "auto"} for p in projects],
         "corrected_weight": options.corrected_weight,
-        "distillation": _DISTILLATION if options.keep and card.task == "semantic" else 0.0,
+        "distillation": _DISTILLATION if options.keep else 0.0,
         "old_weights": options.keep,
         "learning_rate": _LEARNING_RATE[card.task],
         "averaging": _AVERAGING,
@@ -100,7 +100,7 @@ def fine_tune_recipe(projects: Sequence[Path], options: FineTuneOptions) -> Reci
     }
     origin = origin_of(card)
     if origin and options.keep:
-        # Boxes are not distilled: a detector goes on learning from frames whose truth is known.
+        # A detector goes on learning from simulated frames, whose truth is known.
         use: Literal["train", "replay"] = "train" if card.task == "detection" else "replay"
         values["simulated"] = [origin.simulated(use).model_dump(mode="json")]
     return Recipe.checked(values, name)
