@@ -77,6 +77,9 @@ def fine_tune_recipe(projects: Sequence[Path], options: FineTuneOptions) -> Reci
         raise RecipeError("fine-tuning", "no project is chosen", "Correct and verify a slice first")
     folder = find_model(options.model)
     card = read_card(folder)
+    if card.task not in _LEARNING_RATE:
+        problem = f"is a {card.task} model, which cannot learn from corrected labels or boxes"
+        raise RecipeError(card.name, problem, "Choose a model that segments or detects")
     name = options.name or default_name(projects[0], card)
     inherited = {key: card.recipe[key] for key in _INHERITED if key in card.recipe}
     steps = _EPOCH[options.effort]

@@ -10,7 +10,7 @@ from typing import Any
 from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
 from napari_bioseg.inference import PredictOptions
-from napari_bioseg.models.card import Card, Score
+from napari_bioseg.models.card import ArchitectureSpec, Card, Score
 from napari_bioseg.models.ensemble import join
 from napari_bioseg.models.model import Model, write_model
 from napari_bioseg.models.network import Network
@@ -82,7 +82,7 @@ def _train(asked: Recipe, recipe: Recipe, run: Run, job: Job) -> Path:
         return _train_kinds(asked, recipe, run, job)
     folder = run.folder
     rows: Tested = []
-    trained = []
+    trained: list[tuple[ArchitectureSpec, Network]] = []
     for place, part in fold_runs(recipe, folder):
         if trained and job.finishing:
             break
