@@ -125,7 +125,7 @@ def test_runs_are_told_in_words(tmp_path: Path) -> None:
 def test_the_network_at_work_is_told_of_several(tmp_path: Path) -> None:
     run = start(tmp_path, "a", 0)
     (run / "recipe.yaml").write_text(RECIPE + "seeds: [1, 2, 3]\n")
-    assert str(read_state(run)) == "a (network 1 of 3, epoch 0 of 10): not finished"
+    assert str(read_state(run)) == "a (network 1 of 3): not finished"
     for number, epochs, score in ((1, 10, 0.8), (2, 4, None)):
         network = Run(run / f"member-{number}")
         for epoch in range(1, epochs + 1):

@@ -15,7 +15,7 @@ from napari_bioseg.core.image import image_from_array
 from napari_bioseg.corrections.contents import read_journal
 from napari_bioseg.corrections.held_out import read_held_out
 from napari_bioseg.corrections.journal import Journal
-from napari_bioseg.corrections.records import BoxEdit
+from napari_bioseg.corrections.records import BoxEdit, Verify
 from napari_bioseg.models import find_model, read_card
 from napari_bioseg.models.model import Model
 from napari_bioseg.runs import Run
@@ -168,9 +168,17 @@ def test_frames_that_nobody_checked_guard_against_forgetting(blobs_and_vesicles:
     assert scores[0] > scores[1] + 0.3
 
 
-def test_held_out_frames_and_those_beside_them_are_not_held_to_the_old_one(
+def test_what_is_held_out_and_what_lies_beside_it_is_not_held_to_the_old_one(
     make_box_recipe: MakeRecipe, make_project: Callable[..., Path], tmp_path: Path
 ) -> None:
-    recipe = _recipe(make_box_recipe, make_project([0, 1, 2, 3]))
-    frozen = freeze(recipe, Run(tmp_path / "run").folder)
-    assert {p.use: p.unchecked for p in frozen.pairs} == {"train": (4, 5), "test": ()}
+    folder = make_project([0, 1, 2, 3])
+    frozen = freeze(_recipe(make_box_recipe, folder), Run(tmp_path / "run").folder)
+    assert read_held_out(folder).planes == (3,)
+    assert {p.use: p.unchecked for p in frozen.pairs} == {"train": (5,), "test": ()}
+    # Nor in a later round, in which nobody calls it checked any more.
+    (prediction,) = (folder / "predictions").iterdir()
+    path = prediction / "journal.jsonl"
+    with Journal.resume(path, read_journal(path), on_problem=_fail) as journal:
+        journal.append(Verify((slice(3, 4), slice(0, IMAGE.shape[1]), slice(0, IMAGE.shape[2])), False))
+    later = freeze(_recipe(make_box_recipe, folder), Run(tmp_path / "later").folder)
+    assert [p.unchecked for p in later.pairs] == [(5,)]

@@ -156,7 +156,7 @@ def test_of_several_networks_the_one_at_work_is_shown(qtbot, open_panel, make_st
     new_run(project, Recipe.checked({**values, "seeds": [1, 2], "epochs": 2, "steps": 2}, "two networks"))
     panel = open_panel(layer)
     view, seen = panel.view, []
-    assert view.resume_button.text() == "Resume stack-tiny…network 1 of 2, epoch 0 of 2)"
+    assert view.resume_button.text() == "Resume stack-tiny2d (network 1 of 2)"
 
     def look(state):
         seen.append((view.pace.text(), view.curves.values["epoch"].size, view.preview.title.text()))

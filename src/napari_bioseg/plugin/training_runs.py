@@ -109,26 +109,32 @@ class RunState:
     @property
     def pace(self) -> str:
         """Epoch and time of one; of several networks which one, and the time left for all; below, device and memory."""
-        told, seconds, left = self._where, self.now.seconds, self.left
+        told, seconds, left = f"Epoch {self._epoch}", self.now.seconds, self.left
+        if self._which:
+            told = f"Network {self._which}, epoch {self._epoch}"
         if seconds is not None:
             told += f", {format_duration(seconds)} an epoch"
-        if left is not None and len(self.networks) > 1 and self.model is None:
+        if left is not None and self._which and self.model is None:
             told += f", about {format_duration(left)} left for all"
         last = self.now.lines[-1] if self.now.lines else {}
         used = [str(last["device"])] if last.get("device") else []
         if last.get("memory"):
             used.append(f"{last['memory'] / 2**20:,.0f} MiB of memory")
-        return "\n".join([told[0].upper() + told[1:], ", ".join(used)] if used else [told[0].upper() + told[1:]])
-
-    @property
-    def _where(self) -> str:
-        which = f"network {self.number + 1} of {len(self.networks)}, " if len(self.networks) > 1 else ""
-        return f"{which}epoch {self.now.epoch} of {self.now.epochs}"
+        return "\n".join([told, ", ".join(used)] if used else [told])
 
     @property
     def told(self) -> str:
-        """Name and epoch, of several networks also which one."""
-        return f"{self.folder.name} ({self._where})"
+        """Name, and which epoch, or of several networks which one."""
+        return f"{self.folder.name} ({f'network {self._which}' if self._which else f'epoch {self._epoch}'})"
+
+    @property
+    def _epoch(self) -> str:
+        return f"{self.now.epoch} of {self.now.epochs}"
+
+    @property
+    def _which(self) -> str:
+        count = len(self.networks)
+        return f"{self.number + 1} of {count}" if count > 1 else ""
 
     def __str__(self) -> str:
         if self.model is None:

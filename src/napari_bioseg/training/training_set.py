@@ -216,7 +216,7 @@ def _freeze_pair(recipe: Recipe, pair: Pair, folder: Path, number: int) -> dict[
         "note": f"{pair.name}: {found.note}",
     }
     if isinstance(corrected, CheckedBoxes):
-        entry["unchecked"] = unchecked_frames(corrected)
+        entry["unchecked"] = unchecked_frames(corrected, found.held_out.planes)
     for name, planes in (("train", found.train), ("held_out", found.test)):
         file = f"{FOLDER}/{number}-{name}.npz"
         entry[name] = _keep(_take(corrected, planes), folder, file) if planes else None
