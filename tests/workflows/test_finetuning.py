@@ -76,7 +76,7 @@ def test_without_a_project_it_is_refused() -> None:
 
 
 def test_a_model_that_learns_from_no_corrections_is_refused_in_one_line(project: Path) -> None:
-    with pytest.raises(RecipeError, match=r"^image-gate is a classification model, .* Choose a model that segments"):
+    with pytest.raises(RecipeError, match=r"^image-gate: is a classification model, .* Choose a model that segments"):
         fine_tune_recipe([project], FineTuneOptions(model="image-gate"))
 
 
