@@ -122,6 +122,25 @@ def test_runs_are_told_in_words(tmp_path: Path) -> None:
     assert [state.folder for state in read_runs([tmp_path])] == [done]
 
 
+def test_the_network_at_work_is_told_of_several(tmp_path: Path) -> None:
+    run = start(tmp_path, "a", 0)
+    (run / "recipe.yaml").write_text(RECIPE + "seeds: [1, 2, 3]\n")
+    assert str(read_state(run)) == "a (network 1 of 3): not finished"
+    for number, epochs, score in ((1, 10, 0.8), (2, 4, None)):
+        network = Run(run / f"member-{number}")
+        for epoch in range(1, epochs + 1):
+            network.log(epoch=epoch, loss=0.5 / number, held_out=score, seconds=6.0 * number)
+    state = read_state(run)
+    assert state.scored
+    assert [line["loss"] for line in state.now.lines] == [0.25] * 4
+    # 6 epochs of this one and 10 of the next, 12 s each.
+    assert state.pace == "Network 2 of 3, epoch 4 of 10, 12 s an epoch, about 3 min 12 s left for all"
+    assert not (run / "member-3").exists()
+    (run / "squares").mkdir()
+    (run / "squares" / "card.yaml").write_text("name: squares")
+    assert "left" not in read_state(run).pace
+
+
 def test_checked_boxes_are_a_lesson_of_their_own(make_box_project: Any) -> None:
     from napari_bioseg.core.boxes import Boxes
 

@@ -45,7 +45,8 @@ class Same(Network):
 @pytest.mark.parametrize("softmax", [False, True])
 def test_the_loss_is_the_divergence_where_the_truth_is_not_known(softmax: bool) -> None:
     channels = 3 if softmax else 1
-    teacher, image = Teacher(Same(channels), 2.0, softmax), torch.randn(2, 1, 4, 4)
+    outputs = "softmax" if softmax else "sigmoid"
+    teacher, image = Teacher(Same(channels), 2.0, outputs), torch.randn(2, 1, 4, 4)
     target = torch.zeros(2, 4, 4, dtype=torch.int64)
     logits = torch.randn(2, channels, 4, 4, requires_grad=True)
     assert teacher.loss(image, logits, target) == 0
@@ -62,6 +63,30 @@ def test_the_loss_is_the_divergence_where_the_truth_is_not_known(softmax: bool) 
     # What says the same already is not moved.
     same = Same(channels)(image).requires_grad_()
     assert teacher.loss(image, same, target).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_a_detector_is_held_to_the_objects_of_the_old_one() -> None:
+    teacher, image = Teacher(Same(5), 2.0, "boxes"), torch.full((2, 1, 4, 4), -9.0)
+    image[1, 0, 1, 1] = 3.0
+    target = torch.zeros(2, 6, 4, 4)
+    logits = torch.zeros(2, 5, 4, 4, requires_grad=True)
+    assert teacher.loss(image, logits, target) == 0
+    target[1] = -1
+    found = teacher.loss(image, logits, target)
+    old = Same(5)(image)[1].double()
+    p = old.sigmoid()
+    each = p * (p / 0.5).log() + (1 - p) * ((1 - p) / 0.5).log()
+    # There is about one object: every pixel tells whether it is a centre, and its own pixel of its box.
+    expected = 2 * (each[0] + (p[:1] * each[1:]).sum(0)).sum() / p[0].sum().clamp(min=1)
+    assert float(found) == pytest.approx(float(expected), rel=1e-4)
+    found.backward()
+    assert logits.grad is not None
+    assert logits.grad[0].abs().sum() == 0
+    boxes = logits.grad[1, 1:].abs().sum(0)
+    assert boxes.argmax() == 5
+    assert boxes.flatten()[5] > 0.99 * boxes.sum()
+    # What says the same already is not moved.
+    assert teacher.loss(image, Same(5)(image), target).item() == pytest.approx(0, abs=1e-6)
 
 
 def _far(model: Path, network: torch.nn.Module) -> float:
@@ -110,7 +135,7 @@ def test_replayed_images_need_no_labels_and_get_their_share(make_recipe: MakeRec
     [
         ({}, "continue_from"),
         ({"continue_from": "x", "distillation": 0.0}, "distillation"),
-        ({"task": "detection"}, "replay"),
+        ({"task": "classification"}, "not for classification"),
     ],
 )
 def test_replay_without_a_model_to_hold_to_is_refused(

@@ -16,7 +16,8 @@ from napari_bioseg.models.card import ArchitectureSpec
 from napari_bioseg.models.ensemble import Ensemble, members_of
 from napari_bioseg.runs import Run
 from napari_bioseg.training.check import check_recipe
-from napari_bioseg.training.members import fit_members, parts
+from napari_bioseg.training.members import fit_members
+from napari_bioseg.training.network_runs import network_runs, parts
 from napari_bioseg.training.recipe import Recipe, read_recipe
 from napari_bioseg.workflows.training import train
 
@@ -57,6 +58,7 @@ def test_no_further_member_is_begun_when_it_is_enough(make_recipe: MakeRecipe, t
     spec, network = fit_members(make_recipe(seeds=[1, 2], **LESS), tmp_path / "run", Run(tmp_path / "run"), job)
     assert not isinstance(network, Ensemble)
     assert spec == make_recipe().architecture
+    assert job.notes == ["blobs: stopped with 1 of its 2 networks"]
 
 
 def test_the_networks_of_folds_are_the_model(make_recipe: MakeRecipe, tmp_path: Path) -> None:
@@ -71,7 +73,9 @@ def test_the_networks_of_folds_are_the_model(make_recipe: MakeRecipe, tmp_path: 
         assert {p.group: p.use for p in part.pairs} == {fold: "test", other: "train", "v": "val"}
         assert Recipe.checked(part.model_dump(), "part") == part
     folder = train(recipe, tmp_path / "run")
-    assert sorted(p.parent.name for p in (tmp_path / "run").glob("**/last.pt")) == ["fold-1", "fold-2"]
+    assert [p.parent for p in sorted((tmp_path / "run").glob("**/last.pt"))] == [
+        place for place, _ in network_runs(recipe, tmp_path / "run")
+    ]
     model = load_model(folder)
     assert len(members_of(model)) == 2
     assert [line["test"] for line in Run(tmp_path / "run").metrics() if "test" in line] == ["a.tif", "b.tif", "c.tif"]
@@ -79,6 +83,32 @@ def test_the_networks_of_folds_are_the_model(make_recipe: MakeRecipe, tmp_path: 
     # The run stores the effective recipe.
     assert read_recipe(tmp_path / "run" / "recipe.yaml") == recipe
     assert "base:" not in (tmp_path / "run" / "recipe.yaml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("ensemble", ["none", "folds"])
+def test_no_further_fold_is_begun_when_it_is_enough(make_recipe: MakeRecipe, tmp_path: Path, ensemble: str) -> None:
+    less = {"epochs": 3, "steps": 1, "patience": 0}
+    pairs = [{**p.model_dump(), "use": "train"} for p in make_recipe().pairs]
+    pairs.append({**pairs[2], "group": "d", "use": "test"})
+    recipe = make_recipe(pairs=pairs, folds=[["a"], ["b"], ["c"]], ensemble=ensemble, **less)
+
+    def stop(progress: Progress) -> None:
+        if (tmp_path / "run" / "fold-2" / "last.pt").is_file():
+            job.finish()
+
+    job = Job(stop)
+    model = load_model(train(recipe, tmp_path / "run", job=job))
+    run = Run(tmp_path / "run")
+    assert sorted(p.parent.name for p in run.folder.glob("**/last.pt")) == ["fold-1", "fold-2"]
+    # The second was in its second epoch: it ends after that.
+    epochs = [sum("epoch" in line for line in Run(run.folder / name).metrics()) for name in ("fold-1", "fold-2")]
+    assert epochs == [3, 2]
+    assert len(members_of(model)) == 2
+    # Only what its networks have not seen is scored: between them they have seen all but what folds left out.
+    told = [line["test"] for line in run.metrics() if "test" in line]
+    assert told == ["a.tif", "b.tif", *(["c.tif"] if ensemble == "folds" else [])]
+    assert model.card.recipe["pairs"][3]["use"] == ("test" if ensemble == "folds" else "train")
+    assert "stopped after 2 of 3 folds" in job.notes[-1]
 
 
 @pytest.mark.parametrize(
@@ -94,6 +124,18 @@ def test_the_networks_of_folds_are_the_model(make_recipe: MakeRecipe, tmp_path: 
 def test_wrong_ensembles_are_told(make_recipe: MakeRecipe, changes: dict[str, Any], said: str) -> None:
     with pytest.raises(RecipeError, match=said):
         check_recipe(make_recipe(**changes))
+
+
+def test_networks_are_trained_in_this_order(make_recipe: MakeRecipe, tmp_path: Path) -> None:
+    def places(**changes: Any) -> list[str]:
+        runs = network_runs(make_recipe(**changes), tmp_path)
+        return [place.relative_to(tmp_path).as_posix() for place, _ in runs]
+
+    assert places() == ["."]
+    assert places(seeds=[1, 2]) == ["member-1", "member-2"]
+    assert places(folds=[["a"], ["b"]]) == ["fold-1", "fold-2", "final"]
+    both = places(folds=[["a"], ["b"]], ensemble="folds", seeds=[1, 2])
+    assert both == ["fold-1/member-1", "fold-1/member-2", "fold-2/member-1", "fold-2/member-2"]
 
 
 def test_members_stand_for_the_architecture(make_recipe: MakeRecipe) -> None:

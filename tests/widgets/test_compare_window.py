@@ -55,6 +55,31 @@ def run(make_project, tiny_zoo, tmp_path, tmp_path_factory):
 
 
 @pytest.fixture
+def detector_run(make_box_project, tiny_zoo):
+    """A training that went on from a copy of the shipped detector, too fast: it forgets what a vesicle is."""
+    from napari_bioseg.core.job import Job
+    from napari_bioseg.models import find_model, read_card
+    from napari_bioseg.simulate.emccd import SCENES, emccd_frames
+    from napari_bioseg.training.recipe import Recipe
+    from napari_bioseg.workflows.finetuning import FineTuneOptions, fine_tune_recipe, new_run
+    from napari_bioseg.workflows.training_process import TrainingProcess
+
+    folder = shutil.copytree(find_model("cdv-yolo"), tiny_zoo / "spotter")
+    # Without the frames that it was tested on there is no original data to compare on, which takes long.
+    card = read_card(folder)
+    card = card.model_copy(update={"name": "spotter", "recipe": {**card.recipe, "simulated": []}})
+    (folder / "card.yaml").write_text(card.to_yaml())
+    frames, truth = emccd_frames((15, 48, 64), 0.1, 3, vesicles=SCENES["moderate"])
+    project = make_box_project("movie", frames, truth[:0], truth, list(range(15)))
+    values = fine_tune_recipe([project], FineTuneOptions(model="spotter", device="cpu")).model_dump(mode="json")
+    less = {"patch": [48, 48], "batch": 2, "epochs": 1, "steps": 8}
+    fast = {"learning_rate": 0.01, "averaging": 0.0, "old_weights": 0.0, "distillation": 0.0, "metrics": ["f1"]}
+    run = new_run(project, Recipe.checked({**values, **less, **fast}, "test"))
+    TrainingProcess(run).run(Job())
+    return run
+
+
+@pytest.fixture
 def open_panel(qtbot):
     from qtpy.QtCore import QThreadPool
 
@@ -193,8 +218,18 @@ def test_what_was_compared_before_is_shown_and_compared_again(window, qtbot, ope
         panel.view.run.picked.emit(run)
     free(qtbot, panel)
     assert panel.view.units.rowCount() == 3
-    assert "Press Compare" in panel.view.notes.text()
+    assert "Show in viewer" in panel.view.notes.text()
     assert len(window.layers) == 1
+    before, known = (run / "comparison.json").stat().st_mtime_ns, panel.found
+    with qtbot.waitSignal(panel.shown, timeout=WAIT):
+        click(qtbot, panel.view.show_button)
+    free(qtbot, panel)
+    assert [layer.name for layer in window.layers][1:] == [f"stack · {side}" for side in ("old", "new", "truth")]
+    assert panel.view.curtain.isEnabled()
+    assert not panel.view.show_button.isVisible()
+    # The figures are those of before, as is the file.
+    assert panel.found.rows is known.rows
+    assert (run / "comparison.json").stat().st_mtime_ns == before
     with qtbot.waitSignal(panel.shown, timeout=WAIT):
         click(qtbot, panel.view.compare_button)
     free(qtbot, panel)
@@ -202,6 +237,43 @@ def test_what_was_compared_before_is_shown_and_compared_again(window, qtbot, ope
     window.layers.remove(window.layers[2])
     assert len(window.layers) == 1
     assert not panel.view.curtain.isEnabled()
+    close(window, qtbot, dock, panel)
+
+
+def test_detectors_are_compared(window, qtbot, open_panel, detector_run):
+    from napari_bioseg.workflows import compare_run
+
+    compare_run(detector_run)
+    dock, panel = open_panel(window)
+    view = panel.view
+    with qtbot.waitSignal(panel.shown, timeout=WAIT):
+        panel.show_run(detector_run)
+    free(qtbot, panel)
+    assert "3 frames" in view.verdict.text()
+    # From disk it comes without boxes, and is asked for them; the movie was not open.
+    assert len(window.layers) == 0
+    with qtbot.waitSignal(panel.shown, timeout=WAIT) as caught:
+        click(qtbot, view.show_button)
+    free(qtbot, panel)
+    (found,) = caught.args
+    assert [view.units.item(i, 0).text() for i in range(3)] == [str(row.plane[0]) for row in found.rows]
+    names = [f"movie · {side}" for side in ("old", "new", "truth")]
+    assert [layer.name for layer in window.layers][1:] == names
+    old, new, truth = (window.layers[name] for name in names)
+    for layer, side in ((old, "old"), (new, "new"), (truth, "truth")):
+        assert len(layer.data) == sum(len(getattr(plane, side)) for plane in found.planes)
+    assert len(truth.data) > 0
+    # The click goes to the frame of the largest change; boxes blink, and a curtain cannot part them.
+    window.dims.set_current_step(0, 0)
+    view.scroll.ensureWidgetVisible(view.regions)
+    click_row(qtbot, view.regions, 0)
+    assert window.dims.current_step[0] == found.regions[0].plane[0]
+    panel.toggle_blink()
+    assert (old.visible, new.visible) == (False, True)
+    panel.toggle_blink()
+    assert not view.curtain.isEnabled()
+    click(qtbot, view.keep_button)
+    assert len(window.layers) == 1
     close(window, qtbot, dock, panel)
 
 

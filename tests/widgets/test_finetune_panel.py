@@ -112,12 +112,12 @@ def test_pause_cancel_resume_and_stop(qtbot, open_panel, make_stack):
     click(qtbot, view.cancel_button)
     until_over(qtbot, panel, answer(panel, "Keep"))
     assert "is kept" in view.notes.text()
-    epoch = view.runs.unfinished().epoch
+    epoch = view.runs.unfinished().now.epoch
     assert 1 <= epoch < 20
     assert view.resume_button.text() == f"Resume stack-tiny2d (epoch {epoch} of 20)"
 
     state = until_epoch(qtbot, panel, view.resume_button)
-    assert state.epoch > epoch
+    assert state.now.epoch > epoch
     with qtbot.waitSignal(panel.training.trained, timeout=WAIT):
         until_over(qtbot, panel, view.stop_button)
     assert (run / "stack-tiny2d" / "card.yaml").is_file()
@@ -145,6 +145,29 @@ def test_what_is_discarded_is_gone_after_yes(qtbot, open_panel, make_stack):
     until_over(qtbot, panel, answer(panel, "Discard"))
     assert list((project / "runs").iterdir()) == []
     assert panel.view.notes.text() == "stack-tiny2d was discarded."
+
+
+def test_of_several_networks_the_one_at_work_is_shown(qtbot, open_panel, make_stack):
+    from napari_bioseg.training.recipe import Recipe
+    from napari_bioseg.workflows.finetuning import FineTuneOptions, fine_tune_recipe, new_run
+
+    layer, project = make_stack([0, 2, 4])
+    values = fine_tune_recipe([project], FineTuneOptions(model="tiny2d")).model_dump(mode="json")
+    new_run(project, Recipe.checked({**values, "seeds": [1, 2], "epochs": 2, "steps": 2}, "two networks"))
+    panel = open_panel(layer)
+    view, seen = panel.view, []
+    assert view.resume_button.text() == "Resume stack-tiny2d (network 1 of 2)"
+
+    def look(state):
+        seen.append((view.pace.text(), view.curves.values["epoch"].size, view.preview.title.text()))
+
+    panel.training.looked.connect(look)
+    until_over(qtbot, panel, view.resume_button)
+    firsts = {pace.partition(",")[0] for pace, _, _ in seen}
+    assert firsts == {"Network 1 of 2", "Network 2 of 2"}
+    assert all(0 < epochs <= 2 and "Held-out patches" in title for _, epochs, title in seen)
+    assert "left for all" in seen[0][0]
+    assert view.runs.item(0).text() == "stack-tiny2d: not compared yet"
 
 
 def test_nothing_verified_is_told_and_nothing_can_be_started(qtbot, open_panel, make_stack):

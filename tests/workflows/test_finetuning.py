@@ -75,6 +75,11 @@ def test_without_a_project_it_is_refused() -> None:
         fine_tune_recipe([], FineTuneOptions(model="membranes-unet2d"))
 
 
+def test_a_model_that_learns_from_no_corrections_is_refused_in_one_line(project: Path) -> None:
+    with pytest.raises(RecipeError, match=r"^image-gate: is a classification model, .* Choose a model that segments"):
+        fine_tune_recipe([project], FineTuneOptions(model="image-gate"))
+
+
 def test_a_run_of_its_own_for_each_training(project: Path, tiny_zoo: Path) -> None:
     recipe = _small(project, "tiny2d")
     first, second = new_run(project, recipe), new_run(project, recipe)

@@ -3,7 +3,9 @@
     NAME.bioseg/held_out.yaml
 
 A plane is held out once and never trained on afterwards, nor are the planes beside it, which look like it. Until there
-is such a hold-out, the file notes what was trained on: a model may go on from there, and must not be tested on it.
+is such a hold-out, the file notes what was trained on: a model may go on from there, and must not be tested on it. Both
+stay when a run is discarded: a hold-out that could be drawn anew would be drawn until it suits, and the note does not
+say by which runs its planes were trained on, of which others may have become models elsewhere.
 """
 
 from __future__ import annotations

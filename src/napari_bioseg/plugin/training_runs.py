@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +13,43 @@ from typing import Any
 from napari_bioseg.core.errors import BiosegError
 from napari_bioseg.core.job import format_duration
 from napari_bioseg.models.card import CARD_FILE
-from napari_bioseg.runs import find_run
+from napari_bioseg.runs import Run, find_run
 from napari_bioseg.runs.lock import is_busy
 from napari_bioseg.runs.register import RECIPE
+from napari_bioseg.training.network_runs import network_runs
 from napari_bioseg.training.recipe import Recipe, read_recipe
 from napari_bioseg.workflows.comparison_result import FILE
 from napari_bioseg.workflows.finetuning import list_runs
 from napari_bioseg.workflows.training_preview import Preview, read_preview
 
 _RECENT = 5  # epochs that the pace is told by
+
+
+@dataclass(frozen=True)
+class NetworkState:
+    """How far a network of a run came.
+
+    Attributes
+    ----------
+    epochs : int
+        That are asked for.
+    lines : tuple of dict
+        Of each epoch.
+    """
+
+    epochs: int
+    lines: tuple[dict[str, Any], ...]
+
+    @property
+    def epoch(self) -> int:
+        """The last epoch that is on disk."""
+        return int(self.lines[-1]["epoch"]) if self.lines else 0
+
+    @property
+    def seconds(self) -> float | None:
+        """What an epoch takes; None before the first."""
+        seconds = [float(line["seconds"]) for line in self.lines[-_RECENT:] if line.get("seconds") is not None]
+        return median(seconds) if seconds else None
 
 
 @dataclass(frozen=True)
@@ -32,9 +60,10 @@ class RunState:
     ----------
     folder : Path
     recipe : Recipe
-    lines : tuple of dict
-        Of each epoch.
+    networks : tuple of NetworkState
+        In the order in which they are trained; most runs have but one, those of ensembles and folds several.
     preview : Preview or None
+        Of the network at work.
     verdict : str
         Of the comparison; empty before.
     busy : bool
@@ -43,15 +72,20 @@ class RunState:
 
     folder: Path
     recipe: Recipe
-    lines: tuple[dict[str, Any], ...]
+    networks: tuple[NetworkState, ...]
     preview: Preview | None
     verdict: str
     busy: bool
 
     @property
-    def epoch(self) -> int:
-        """The last epoch that is on disk."""
-        return int(self.lines[-1]["epoch"]) if self.lines else 0
+    def number(self) -> int:
+        """Of the network at work, from 0: the last one of which an epoch is on disk."""
+        return _at_work([network.lines for network in self.networks])
+
+    @property
+    def now(self) -> NetworkState:
+        """The network at work."""
+        return self.networks[self.number]
 
     @property
     def model(self) -> Path | None:
@@ -62,16 +96,27 @@ class RunState:
     @property
     def scored(self) -> bool:
         """Whether something is held out."""
-        return any(line.get("held_out") is not None for line in self.lines)
+        lines = (line for network in self.networks for line in network.lines)
+        return any(line.get("held_out") is not None for line in lines)
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that all networks still take, by the pace of the one at work; None before its first epoch."""
+        seconds = self.now.seconds
+        coming = sum(network.epochs for network in self.networks[self.number + 1 :])
+        return None if seconds is None else seconds * (self.now.epochs - self.now.epoch + coming)
 
     @property
     def pace(self) -> str:
-        """Epoch and time of one; below, device and memory of the training process."""
-        told = f"Epoch {self.epoch} of {self.recipe.epochs}"
-        seconds = [float(line["seconds"]) for line in self.lines[-_RECENT:] if line.get("seconds") is not None]
-        if seconds:
-            told += f", {format_duration(median(seconds))} an epoch"
-        last = self.lines[-1] if self.lines else {}
+        """Epoch and time of one; of several networks which one, and the time left for all; below, device and memory."""
+        told, seconds, left = f"Epoch {self._epoch}", self.now.seconds, self.left
+        if self._which:
+            told = f"Network {self._which}, epoch {self._epoch}"
+        if seconds is not None:
+            told += f", {format_duration(seconds)} an epoch"
+        if left is not None and self._which and self.model is None:
+            told += f", about {format_duration(left)} left for all"
+        last = self.now.lines[-1] if self.now.lines else {}
         used = [str(last["device"])] if last.get("device") else []
         if last.get("memory"):
             used.append(f"{last['memory'] / 2**20:,.0f} MiB of memory")
@@ -79,8 +124,17 @@ class RunState:
 
     @property
     def told(self) -> str:
-        """Name and epoch."""
-        return f"{self.folder.name} (epoch {self.epoch} of {self.recipe.epochs})"
+        """Name, and which epoch, or of several networks which one."""
+        return f"{self.folder.name} ({f'network {self._which}' if self._which else f'epoch {self._epoch}'})"
+
+    @property
+    def _epoch(self) -> str:
+        return f"{self.now.epoch} of {self.now.epochs}"
+
+    @property
+    def _which(self) -> str:
+        count = len(self.networks)
+        return f"{self.number + 1} of {count}" if count > 1 else ""
 
     def __str__(self) -> str:
         if self.model is None:
@@ -99,8 +153,10 @@ def read_state(run: Path) -> RunState:
         It is no run, or is damaged.
     """
     recipe = read_recipe(find_run(run).folder / RECIPE)
-    lines = tuple(line for line in find_run(run).metrics() if "epoch" in line)
-    return RunState(run, recipe, lines, read_preview(run, recipe.output.threshold), _verdict(run), is_busy(run))
+    places = network_runs(recipe, run)
+    networks = tuple(NetworkState(part.epochs, _epochs(place)) for place, part in places)
+    shown = places[_at_work([network.lines for network in networks])][0]
+    return RunState(run, recipe, networks, read_preview(shown, recipe.output.threshold), _verdict(run), is_busy(run))
 
 
 def read_runs(projects: Iterable[Path]) -> tuple[RunState, ...]:
@@ -110,6 +166,15 @@ def read_runs(projects: Iterable[Path]) -> tuple[RunState, ...]:
         with suppress(BiosegError):
             found.append(read_state(run))
     return tuple(found)
+
+
+def _epochs(folder: Path) -> tuple[dict[str, Any], ...]:
+    # A `Run` would make the folder of a network that is not begun.
+    return tuple(line for line in Run(folder).metrics() if "epoch" in line) if folder.is_dir() else ()
+
+
+def _at_work(lines: Sequence[Sequence[Any]]) -> int:
+    return max((number for number, found in enumerate(lines) if found), default=0)
 
 
 def _verdict(run: Path) -> str:

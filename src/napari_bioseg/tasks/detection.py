@@ -31,6 +31,7 @@ from napari_bioseg.metrics.bootstrap import (
 )
 from napari_bioseg.tasks.base import TASKS, Decision
 from napari_bioseg.tasks.losses import LOSSES, Batch, Loss
+from napari_bioseg.tasks.semantic import IGNORED
 
 MAPS = 5
 """Centre, offset in y and x, height and width."""
@@ -134,7 +135,8 @@ def centre_loss(batch: Batch) -> Tensor:
     right = (truth == 1).to(logits.dtype)
     found = (1 - p) ** _FOCUS * functional.logsigmoid(logits) * right
     empty = (1 - truth) ** _EASE * p**_FOCUS * functional.logsigmoid(-logits) * (1 - right)
-    return -(found + empty).sum() / right.sum().clamp(min=1)
+    known = batch.weight[:, 0] > 0
+    return -(found + empty)[known].sum() / right.sum().clamp(min=1)
 
 
 @LOSSES.register("boxes")
@@ -201,8 +203,9 @@ class DetectionTask:
         activation: str,  # noqa: ARG002
         cores: bool = False,  # noqa: ARG002
     ) -> Tensor:
-        """Return the loss of ``(N, 5, Y, X)`` logits against the ``(N, 6, Y, X)`` of `encode`."""
-        return loss(Batch(logits, target, torch.ones_like(target[:, :1]), softmax=False))
+        """Return the loss of ``(N, 5, Y, X)`` logits against the ``(N, 6, Y, X)`` of `encode`, -1 where not known."""
+        known = (target[:, :1] != IGNORED).to(logits.dtype)
+        return loss(Batch(logits, target, known, softmax=False))
 
     def score(self, metric: str, probabilities: npt.NDArray[Any], target: Any, decision: Decision) -> float:
         """Return one figure for ``(5, Z, Y, X)`` maps against the true boxes; ``Boxes.z`` tells the plane.

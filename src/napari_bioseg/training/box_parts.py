@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from napari_bioseg.corrections.contents import read_journal
 from napari_bioseg.corrections.project import Saved
 from napari_bioseg.corrections.verified import Verified
 
+_UNCHECKED = 64  # frames to hold a detector to: more would cost memory and say little new
 _KINDS = {"planes": "<i8", "plane": "<i8", "centre": "<f8", "size": "<f8", "hand": "u1"}
 
 
@@ -114,3 +116,19 @@ def take_box_part(checked: CheckedBoxes, planes: tuple[int, ...]) -> BoxPart:
     wanted = np.isin(number, planes)
     kept, place = checked.boxes[wanted], np.searchsorted(planes, number[wanted]).astype(np.int64)
     return BoxPart(np.array(planes, np.int64), place, kept.centre, kept.size, kept.hand)
+
+
+def unchecked_frames(checked: CheckedBoxes, held_out: Iterable[int]) -> tuple[int, ...]:
+    """Return frames that nobody checked and that lie apart from what is held out, of many some that lie evenly.
+
+    Parameters
+    ----------
+    checked : CheckedBoxes
+    held_out : iterable of int
+        Frames, numbered along the axis before Y and X, as those that are returned.
+    """
+    taken = {plane[0] if plane else 0 for plane in checked.verified.planes()}
+    taken |= {number + d for number in held_out for d in (-1, 0, 1)}
+    count = checked.shape[0] if len(checked.shape) > 2 else 1
+    free = [number for number in range(count) if number not in taken]
+    return tuple(free[:: -(-len(free) // _UNCHECKED) or 1])

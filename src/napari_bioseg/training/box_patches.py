@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from napari_bioseg.core.boxes import Boxes
+from napari_bioseg.tasks import IGNORED
 from napari_bioseg.tasks.detection import encode
 from napari_bioseg.training.augment import change_tone
 from napari_bioseg.training.recipe import Augmentation
@@ -36,7 +37,7 @@ def draw_box_patch(
     image : Tensor
         Float32 ``(1, Y, X)``.
     target : Tensor
-        Float32 ``(6, Y, X)``, as `tasks.detection.encode` gives it.
+        Float32 ``(6, Y, X)``, as `tasks.detection.encode` gives it; of a sample that is replayed, -1: not known.
     """
     for _ in range(_TRIES if foreground else 1):
         plane = int(torch.randint(len(sample.image), (), generator=generator))
@@ -57,7 +58,8 @@ def draw_box_patch(
     if options.flips:
         maps = _flip(maps, generator)
     tone = change_tone(torch.from_numpy(maps[:1].copy()), options, generator)
-    return tone, torch.from_numpy(maps[1:].copy())
+    target = torch.from_numpy(maps[1:].copy())
+    return tone, target.fill_(IGNORED) if sample.use == "replay" else target
 
 
 def _around_a_box(

@@ -12,7 +12,7 @@ from napari_bioseg.tasks import TASKS, check_losses, check_metrics, weighted_los
 from napari_bioseg.tasks.detection import SIDES
 from napari_bioseg.training.kinds import kind_of, open_kind
 from napari_bioseg.training.loop import first_network
-from napari_bioseg.training.members import parts
+from napari_bioseg.training.network_runs import parts
 from napari_bioseg.training.open_pairs import open_box_pair, open_one, open_pair, truth_name
 from napari_bioseg.training.pairs import pair_target, pixel_sizes
 from napari_bioseg.training.recipe import Pair, Recipe

@@ -12,16 +12,8 @@ from napari_bioseg.models.ensemble import join
 from napari_bioseg.models.network import Network
 from napari_bioseg.runs import Run
 from napari_bioseg.training.loop import fit
+from napari_bioseg.training.network_runs import member_runs
 from napari_bioseg.training.recipe import Recipe
-
-
-def parts(recipe: Recipe) -> list[Recipe]:
-    """Return a recipe for each network: each of `members` with each of `seeds`; most recipes have but one."""
-    return [
-        recipe.model_copy(update={**options, "seed": seed, "members": (), "seeds": ()})
-        for options in [member.options for member in recipe.members] or [{}]
-        for seed in recipe.seeds or (recipe.seed,)
-    ]
 
 
 def fit_members(recipe: Recipe, folder: Path, whole: Run, job: Job) -> tuple[ArchitectureSpec, Network]:
@@ -35,12 +27,13 @@ def fit_members(recipe: Recipe, folder: Path, whole: Run, job: Job) -> tuple[Arc
     RecipeError, UnreadableFileError, IncompatibleImageError, ModelNotFoundError, UnwritableFileError
         As for `fit`.
     """
-    todo = parts(recipe)
+    todo = member_runs(recipe, folder)
     trained: list[tuple[ArchitectureSpec, Network]] = []
-    for number, part in enumerate(todo, start=1):
+    for place, part in todo:
         if trained and job.finishing:
+            job.note(f"{recipe.name}: stopped with {len(trained)} of its {len(todo)} networks")
             break
-        run = Run(folder / f"member-{number}" if len(todo) > 1 else folder)
+        run = Run(place)
         with nullcontext() if run.folder == whole.folder else _recorded(part, run, whole):
             trained.append((part.architecture, fit(part, run, job=job)))
     return join(trained, recipe.output.activation)

@@ -21,11 +21,14 @@ from napari_bioseg.training.kinds import kind_planes, kind_target
 from napari_bioseg.training.open_pairs import open_box_pair, open_one, open_pair, truth_name
 from napari_bioseg.training.recipe import Pair, Recipe, Simulated
 from napari_bioseg.training.sample import Sample
-from napari_bioseg.training.training_set import FrozenPair, open_frozen, open_frozen_boxes
+from napari_bioseg.training.training_set import FrozenPair, open_frozen, open_frozen_boxes, open_unchecked
 
 
 def load_samples(recipe: Recipe, uses: tuple[str, ...]) -> list[Sample]:
     """Load the pairs, and make the volumes, whose use is among `uses`.
+
+    With frames to learn boxes from come those of their movie that nobody checked, as replayed ones, where the model is
+    held to an old one.
 
     Raises
     ------
@@ -34,7 +37,10 @@ def load_samples(recipe: Recipe, uses: tuple[str, ...]) -> list[Sample]:
     RecipeError
         No pair is left, or a generator does not exist.
     """
-    samples = [_load_pair(recipe, pair) for pair in recipe.pairs if pair.use in uses]
+    pairs = [pair for pair in recipe.pairs if pair.use in uses]
+    samples = [_load_pair(recipe, pair) for pair in pairs]
+    if recipe.held_to_old:
+        samples += [_load_unchecked(recipe, pair) for pair in pairs if isinstance(pair, FrozenPair) and pair.unchecked]
     samples += [s for spec in recipe.simulated if spec.use in uses for s in simulate_samples(recipe, spec)]
     if not samples:
         raise RecipeError(recipe.name, f"has no pair for {'/'.join(uses)}", "Mark some pairs with this use")
@@ -93,13 +99,24 @@ def _load_frozen_pair(recipe: Recipe, pair: FrozenPair) -> Sample:
     return sample
 
 
+def _load_unchecked(recipe: Recipe, pair: FrozenPair) -> Sample:
+    image = open_unchecked(pair)
+    return _boxes_in(recipe, pair, image, Boxes.none(), "replay")
+
+
 def _load_box_pair(recipe: Recipe, pair: Pair) -> Sample:
+    if pair.use == "replay":
+        return _boxes_in(recipe, pair, open_one(recipe, pair), Boxes.none(), pair.use)
     image, boxes = open_frozen_boxes(pair) if isinstance(pair, FrozenPair) else open_box_pair(recipe, pair)
+    return _boxes_in(recipe, pair, image, boxes, pair.use)
+
+
+def _boxes_in(recipe: Recipe, pair: Pair, image: Image, boxes: Boxes, use: str) -> Sample:
     grey = _stack(image, pair)
     # Planes of a frame; frames are normalised one by one, as the engine does it.
     depth = {"ZYX": len(grey), "TZYX": len(grey) // image.shape[0]}.get(image.axes, 1)
     planes = replace(boxes, frame=np.zeros_like(boxes.z), z=boxes.frame * depth + boxes.z)
-    return prepare(grey, planes, pixel_sizes(image), recipe.input, group=pair.group, use=pair.use, depth=depth)
+    return prepare(grey, planes, pixel_sizes(image), recipe.input, group=pair.group, use=use, depth=depth)
 
 
 def pixel_sizes(image: Image) -> dict[str, float | None]:

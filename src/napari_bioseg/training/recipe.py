@@ -138,8 +138,8 @@ class Recipe(Options):
         if self.old_weights and (not self.continue_from or self.head == "new"):
             raise ValueError("old_weights needs continue_from, with its head")
         if "replay" in self.uses:
-            if self.task != "semantic":
-                raise ValueError(f"replay is not for {self.task} models: mark the images train")
+            if self.task == "classification":
+                raise ValueError("replay is not for classification models: mark the images train")
             if not (self.continue_from and self.held_to_old):
                 raise ValueError("replay needs continue_from, and distillation above 0")
         unknown = {g for fold in self.folds for g in fold} - {p.group for p in self.pairs}
@@ -172,7 +172,7 @@ class Recipe(Options):
         """The weight of `distillation` that counts."""
         if self.distillation is not None:
             return self.distillation
-        return 0.5 if self.task == "semantic" and any(p.project for p in self.pairs) else 0.0
+        return 0.5 if self.continue_from and any(p.project for p in self.pairs) else 0.0
 
     def values_of(self, pair: Pair) -> dict[int, int]:
         """Return which class each value of the labels of a pair is."""

@@ -26,7 +26,7 @@ from napari_bioseg.corrections.corrected import Corrected
 from napari_bioseg.corrections.held_out import Split, Use, read_held_out, split, write_split
 from napari_bioseg.corrections.project_info import ImageReference
 from napari_bioseg.tasks import IGNORED, map_labels
-from napari_bioseg.training.box_parts import BoxPart, CheckedBoxes, take_box_part
+from napari_bioseg.training.box_parts import BoxPart, CheckedBoxes, take_box_part, unchecked_frames
 from napari_bioseg.training.frozen_file import read_frozen, write_frozen
 from napari_bioseg.training.open_pairs import data_root, open_checked_pair, open_project_pair, open_referred
 from napari_bioseg.training.parts import Part, take_part
@@ -37,12 +37,16 @@ _ASKED = ("project", "prediction", "use")
 
 
 class FrozenPair(Pair):
-    """What a run learns from a project, or is scored on, as it was when the run began."""
+    """What a run learns from a project, or is scored on, as it was when the run began.
+
+    `numbers` are its planes; of boxes to learn from, `unchecked` are frames whose truth is not known.
+    """
 
     reference: ImageReference
     file: Path
     sha256: str
     numbers: tuple[int, ...]
+    unchecked: tuple[int, ...] = ()
 
 
 def freeze(recipe: Recipe, folder: Path) -> Recipe:
@@ -172,10 +176,20 @@ def open_frozen_boxes(pair: FrozenPair) -> tuple[Image, Boxes]:
         The image is gone or another, or the copy of the boxes is damaged.
     """
     part = read_frozen(BoxPart, pair.file, pair.sha256)
-    image = open_referred(pair.reference)
-    if len(image.shape) > 2:
-        image = replace(image, levels=(image.data[part.planes],), level_scales=(), labels=())
+    image = _frames(pair, part.planes.tolist())
     return image, part.boxes(image.axes)
+
+
+def open_unchecked(pair: FrozenPair) -> Image:
+    """Open the unchecked frames of a frozen pair lazily; errors as of `open_frozen_boxes`."""
+    return _frames(pair, pair.unchecked)
+
+
+def _frames(pair: FrozenPair, numbers: Sequence[int]) -> Image:
+    image = open_referred(pair.reference)
+    if len(image.shape) == 2:
+        return image
+    return replace(image, levels=(image.data[list(numbers)],), level_scales=(), labels=())
 
 
 def _open(recipe: Recipe, pair: Pair) -> tuple[ImageReference, Corrected | CheckedBoxes]:
@@ -201,6 +215,8 @@ def _freeze_pair(recipe: Recipe, pair: Pair, folder: Path, number: int) -> dict[
         "verified": [{"plane": list(p), "boxes": r} for p, r in corrected.verified.rectangles().items()],
         "note": f"{pair.name}: {found.note}",
     }
+    if isinstance(corrected, CheckedBoxes):
+        entry["unchecked"] = unchecked_frames(corrected, found.held_out.planes)
     for name, planes in (("train", found.train), ("held_out", found.test)):
         file = f"{FOLDER}/{number}-{name}.npz"
         entry[name] = _keep(_take(corrected, planes), folder, file) if planes else None
@@ -251,6 +267,8 @@ def _frozen_pairs(pair: Pair, entry: dict[str, Any], folder: Path) -> list[Froze
             file=folder / entry[name]["file"],
             sha256=entry[name]["sha256"],
             numbers=tuple(entry[name]["planes"]),
+            # Runs of labels have none, nor do those of boxes that were begun by an earlier version.
+            unchecked=tuple(entry.get("unchecked", ())) if use == "train" else (),
         )
         for name, use in (("train", "train"), ("held_out", "test"))
         if entry[name]

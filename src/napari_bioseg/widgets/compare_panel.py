@@ -29,7 +29,7 @@ from napari_bioseg.widgets.shortcuts import bind
 from napari_bioseg.widgets.worker import show_problem
 from napari_bioseg.workflows.comparison_result import FILE, Comparison
 
-_ONCE_MORE = "Press Compare to see old and new on the slices."
+_ONCE_MORE = "Compared before. Press Show in viewer to see old and new on the slices."
 
 
 class ComparePanel(JobPanel):
@@ -53,6 +53,7 @@ class ComparePanel(JobPanel):
         view.run.listed.connect(self.update_buttons)
         view.open_button.clicked.connect(self._open)
         view.compare_button.clicked.connect(self.compare)
+        view.show_button.clicked.connect(self.show_layers)
         view.metric.activated.connect(self._show_metric)
         view.units.chosen.connect(self._go_unit)
         view.regions.chosen.connect(self._go_region)
@@ -88,6 +89,12 @@ class ComparePanel(JobPanel):
         if run is not None and not self.running:
             self.start(partial(_compare, run, tuple(self._viewer.layers)), "Comparing", self._arrived)
 
+    def show_layers(self) -> None:
+        """Bring old and new of a comparison that was read from disk into the viewer; its figures stay."""
+        run, found = self.view.run.run(), self.found
+        if run is not None and found is not None and not self.running:
+            self.start(partial(_look_again, run, found, tuple(self._viewer.layers)), "Looking again", self._arrived)
+
     def promote_as(self, family: str) -> None:
         """Put the new model into the zoo under a name."""
         run = self.view.run.run()
@@ -118,6 +125,8 @@ class ComparePanel(JobPanel):
         view.open_button.setEnabled(free)
         for button in (view.promote_button, view.keep_button):
             button.setEnabled(free and self.found is not None)
+        view.show_button.setVisible(_without_planes(self.found))
+        view.show_button.setEnabled(free)
 
     def _arrived(self, came: tuple[Comparison, list[LayerData]]) -> None:
         found, layers = came
@@ -138,7 +147,7 @@ class ComparePanel(JobPanel):
             self.look.clear()
         else:
             self.look.show_comparison(found)
-            view.say([] if found.planes or not found.rows else [_ONCE_MORE])
+            view.say([_ONCE_MORE] if _without_planes(found) else [])
             self.shown.emit(found)
         self.update_buttons()
 
@@ -180,6 +189,11 @@ class ComparePanel(JobPanel):
         self._show_metric()
 
 
+def _without_planes(found: Comparison | None) -> bool:
+    """Whether there is something to show that a file does not keep."""
+    return found is not None and bool(found.rows) and not found.planes
+
+
 def _read(run: Path, _job: Job) -> tuple[Comparison, list[LayerData]]:
     from napari_bioseg.workflows.comparison_file import read_comparison
 
@@ -187,10 +201,22 @@ def _read(run: Path, _job: Job) -> tuple[Comparison, list[LayerData]]:
 
 
 def _compare(run: Path, open_now: tuple[Any, ...], job: Job) -> tuple[Comparison, list[LayerData]]:
-    """Compare, and open the images that are not open yet."""
     from napari_bioseg.workflows.run_comparison import compare_run
 
-    found, layers = compare_run(run, job=job), []
+    return _opened(compare_run(run, job=job), open_now)
+
+
+def _look_again(
+    run: Path, found: Comparison, open_now: tuple[Any, ...], job: Job
+) -> tuple[Comparison, list[LayerData]]:
+    from napari_bioseg.workflows.run_comparison import look_again
+
+    return _opened(look_again(run, found, job=job), open_now)
+
+
+def _opened(found: Comparison, open_now: tuple[Any, ...]) -> tuple[Comparison, list[LayerData]]:
+    """Return a comparison with the images of it that are not open yet."""
+    layers: list[LayerData] = []
     for path, axes in images_missing(open_now, found):
         with suppress(BiosegError):  # then there are figures and no pictures
             layers += read_layers(path, axes=axes)

@@ -54,6 +54,9 @@ class CompareView(PanelView):
             "before. Click to go there, on a title to sort",
             150,
         )
+        self.show_button = building.button(
+            "Show in viewer", "Let both models look at the slices once more, and lay what they see on the image"
+        )
         legend = " &nbsp; ".join(f'<span style="color:{c}">■</span> {side}' for side, c in COLORS.items())
         self.legend = QLabel(legend)
         self.legend.setToolTip("Colours of the layers; the truth is an outline")
@@ -84,7 +87,7 @@ class CompareView(PanelView):
         controls: list[building.Part] = [
             self.verdict,
             building.title("Score"), self.metric, self.plot, self.units,
-            building.title("Where they differ"), self.regions,
+            building.title("Where they differ"), self.regions, self.show_button,
             building.row(self.legend, self.blink), building.row(self.curtain, self.edge),
         ]  # fmt: skip
         header = (building.title("Training"), self.run, building.row(self.open_button, self.compare_button))

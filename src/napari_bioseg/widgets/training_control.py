@@ -53,12 +53,12 @@ class TrainingControl(QObject):
         self._set_buttons(False)
 
     def show_state(self, state: RunState) -> None:
-        """Show the curves and patches of a run."""
+        """Show the curves and patches of a run, of several networks those of the one at work."""
         view = self._view
         view.pace.setText(state.pace)
         view.pace.setVisible(True)
         view.curves.show_metric(state.recipe.metrics[0])
-        view.curves.show_lines(state.lines)
+        view.curves.show_lines(state.now.lines)
         if state.scored:
             view.curves.show_note("")
         view.preview.show_preview(state.preview)

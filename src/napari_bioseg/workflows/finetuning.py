@@ -77,6 +77,9 @@ def fine_tune_recipe(projects: Sequence[Path], options: FineTuneOptions) -> Reci
         raise RecipeError("fine-tuning", "no project is chosen", "Correct and verify a slice first")
     folder = find_model(options.model)
     card = read_card(folder)
+    if card.task not in _LEARNING_RATE:
+        problem = f"is a {card.task} model, which cannot learn from corrected labels or boxes"
+        raise RecipeError(card.name, problem, "Choose a model that segments or detects")
     name = options.name or default_name(projects[0], card)
     inherited = {key: card.recipe[key] for key in _INHERITED if key in card.recipe}
     steps = _EPOCH[options.effort]
@@ -89,7 +92,7 @@ def fine_tune_recipe(projects: Sequence[Path], options: FineTuneOptions) -> Reci
         "continue_from": str(folder.resolve()),
         "pairs": [{"project": str(p.resolve()), "use": "auto"} for p in projects],
         "corrected_weight": options.corrected_weight,
-        "distillation": _DISTILLATION if options.keep and card.task == "semantic" else 0.0,
+        "distillation": _DISTILLATION if options.keep else 0.0,
         "old_weights": options.keep,
         "learning_rate": _LEARNING_RATE[card.task],
         "averaging": _AVERAGING,
@@ -100,7 +103,7 @@ def fine_tune_recipe(projects: Sequence[Path], options: FineTuneOptions) -> Reci
     }
     origin = origin_of(card)
     if origin and options.keep:
-        # Boxes are not distilled: a detector goes on learning from frames whose truth is known.
+        # A detector goes on learning from simulated frames, whose truth is known.
         use: Literal["train", "replay"] = "train" if card.task == "detection" else "replay"
         values["simulated"] = [origin.simulated(use).model_dump(mode="json")]
     return Recipe.checked(values, name)

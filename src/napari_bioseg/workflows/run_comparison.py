@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from napari_bioseg.core.errors import RecipeError
@@ -20,6 +21,7 @@ from napari_bioseg.workflows.comparison_result import FILE, Comparison, Original
 from napari_bioseg.workflows.comparison_words import differences_of, original_words
 from napari_bioseg.workflows.original_data import original_data
 
+_OPTIONS = PredictOptions(backend="torch")  # as the training scores what it holds out
 _UNKNOWN = "forgetting is not measured: no data of the original task is on this machine"
 
 
@@ -46,6 +48,27 @@ def compare_run(run: Path, *, job: Job | None = None) -> Comparison:
         As named.
     """
     job = job or Job()
+    recipe, models = _opened(run)
+    original = _original(recipe, models, _OPTIONS, job)
+    found = compare_cases(models, tested_cases(recipe), recipe.metrics, _OPTIONS, job=job, original=original)
+    found.write(run / FILE)
+    _log(Run(run), found)
+    return found
+
+
+def look_again(run: Path, found: Comparison, *, job: Job | None = None) -> Comparison:
+    """Return a comparison that was read from disk with its planes: both models look at them once more.
+
+    Its scores and its verdict stay as they are, and nothing is written; errors as of `compare_run`.
+    """
+    recipe, models = _opened(run)
+    job = job or Job()
+    parts = [compare_case(case, models, _OPTIONS, recipe.metrics, job=job) for case in tested_cases(recipe)]
+    return replace(found, planes=tuple(plane for part in parts for plane in part.planes))
+
+
+def _opened(run: Path) -> tuple[Recipe, Models]:
+    """Return the recipe of a run with what it has frozen, and the models that are compared."""
     recipe = read_recipe(find_run(run).folder / "recipe.yaml")
     if not recipe.continue_from:
         raise RecipeError(str(run), "went on from no model", "Name two: bioseg compare --old A --new B")
@@ -53,16 +76,9 @@ def compare_run(run: Path, *, job: Job | None = None) -> Comparison:
         raise RecipeError(str(run), "has no model yet", "Let the training come to its end first")
     models = load_pair(recipe.continue_from, run / recipe.name)
     recipe = frozen(recipe, run)
-    # As the training scores what it holds out.
-    options = PredictOptions(backend="torch")
     # Of the metrics of the training, those that can be told of labels.
     told = tuple(m for m in recipe.metrics if m not in RANKED) or default_metrics(recipe.task)
-    recipe = recipe.model_copy(update={"metrics": told})
-    original = _original(recipe, models, options, job)
-    found = compare_cases(models, tested_cases(recipe), recipe.metrics, options, job=job, original=original)
-    found.write(run / FILE)
-    _log(Run(run), found)
-    return found
+    return recipe.model_copy(update={"metrics": told}), models
 
 
 def _log(run: Run, found: Comparison) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
 from napari_bioseg.inference import PredictOptions
-from napari_bioseg.models.card import Card, Score
+from napari_bioseg.models.card import ArchitectureSpec, Card, Score
 from napari_bioseg.models.ensemble import join
 from napari_bioseg.models.model import Model, write_model
 from napari_bioseg.models.network import Network
@@ -20,6 +20,7 @@ from napari_bioseg.tasks import TASKS, Decision
 from napari_bioseg.training.check import check_recipe
 from napari_bioseg.training.kinds import with_files
 from napari_bioseg.training.members import fit_members
+from napari_bioseg.training.network_runs import final_run, fold_runs
 from napari_bioseg.training.recipe import Recipe
 from napari_bioseg.training.training_set import freeze, frozen, read_manifest
 from napari_bioseg.workflows.box_evaluation import best_confidence
@@ -42,6 +43,7 @@ def train(recipe: Recipe, folder: Path, *, job: Job | None = None) -> Path:
     With `recipe.folds`, each fold is trained without its groups and scored on them, and then the model itself is
     trained on all of them, or is the mean of the folds' networks; else the scores come from the pairs marked ``test``,
     and from what is held out of projects. Where the training continues from a model, that is scored on the same pixels.
+    Told in a fold that it is enough, it begins no further one: the model is the mean of the networks by then.
 
     Parameters
     ----------
@@ -80,13 +82,18 @@ def _train(asked: Recipe, recipe: Recipe, run: Run, job: Job) -> Path:
         return _train_kinds(asked, recipe, run, job)
     folder = run.folder
     rows: Tested = []
-    trained = []
-    for number, fold in enumerate(recipe.folds, start=1):
-        part = recipe.without_fold(fold)
-        trained.append(fit_members(part, folder / f"fold-{number}", run, job))
+    trained: list[tuple[ArchitectureSpec, Network]] = []
+    for place, part in fold_runs(recipe, folder):
+        if trained and job.finishing:
+            break
+        trained.append(fit_members(part, place, run, job))
         rows += _test(part, Model(make_card(part), trained[-1][1]), job)
-    if recipe.ensemble == "none":
-        trained = [fit_members(recipe, folder / "final" if recipe.folds else folder, run, job)]
+    if trained and job.finishing:
+        job.note(_told_folds(recipe, len(trained)))
+    if recipe.ensemble == "none" and trained and job.finishing:
+        asked, recipe = _all_learnt(asked), _all_learnt(recipe)
+    elif recipe.ensemble == "none":
+        trained = [fit_members(recipe, final_run(recipe, folder), run, job)]
     architecture, network = join(trained, recipe.output.activation)
     recipe = _with_best_threshold(recipe, network, job)
     tested = _test(recipe, Model(make_card(recipe), network), job)
@@ -99,15 +106,26 @@ def _train(asked: Recipe, recipe: Recipe, run: Run, job: Job) -> Path:
     return folder / recipe.name
 
 
+def _told_folds(recipe: Recipe, count: int) -> str:
+    made = "the network of the first" if count == 1 else f"the mean of the {count} networks"
+    return f"{recipe.name}: stopped after {count} of {len(recipe.folds)} folds: {made}, scored on what was left out"
+
+
+def _all_learnt(recipe: Recipe) -> Recipe:
+    """Return a recipe that tests and chooses by no pair: between them, networks of folds have learnt from all."""
+    seen = {"val": "train", "test": "train"}
+    pairs = tuple(p.model_copy(update={"use": seen.get(p.use, p.use)}) for p in recipe.pairs)
+    return recipe.model_copy(update={"pairs": pairs})
+
+
 def _train_kinds(asked: Recipe, recipe: Recipe, run: Run, job: Job) -> Path:
     """Train a model of kinds of images; what a fold leaves out is judged by a network of its own."""
     judged: list[Judged] = []
-    for number, fold in enumerate(recipe.folds, start=1):
-        part = recipe.without_fold(fold)
-        _, network = fit_members(part, run.folder / f"fold-{number}", run, job)
+    for place, part in fold_runs(recipe, run.folder):
+        _, network = fit_members(part, place, run, job)
         judged += judge(part, _calibrated(part, Model(make_card(part), network), run, job), "test", job)
     card = make_card(recipe.model_copy(update={"pairs": asked.pairs}))
-    architecture, network = fit_members(recipe, run.folder / "final" if recipe.folds else run.folder, run, job)
+    architecture, network = fit_members(recipe, final_run(recipe, run.folder), run, job)
     model = _calibrated(recipe, Model(card.model_copy(update={"architecture": architecture}), network), run, job)
     judged += judge(recipe, model, "test", job)
     card = model.card.model_copy(update={"scores": kind_scores(recipe, judged) if judged else ()})

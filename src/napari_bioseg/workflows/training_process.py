@@ -56,7 +56,7 @@ class TrainingProcess:
         job : Job
             Is told where the training stands; a stop of it is one of the training, whose run can be resumed.
         on_epoch : callable
-            Called after each epoch, when ``metrics.jsonl`` and ``preview.npz`` have been written.
+            Called after each epoch, when ``metrics.jsonl`` and ``preview.npz`` of its network have been written.
 
         Returns
         -------
@@ -137,9 +137,11 @@ def _hear(said: dict[str, Any], folder: Path, job: Job) -> Path | None:
 
 
 def _written(folder: Path) -> int:
-    """Return how long the metrics are: a line comes with each epoch, after all that belongs to it but its weights."""
-    path = folder / METRICS
-    return path.stat().st_size if path.is_file() else 0
+    """Return how long the metrics are, also those of the networks of an ensemble or of folds.
+
+    A line comes with each epoch, after all that belongs to it but its weights.
+    """
+    return sum(path.stat().st_size for under in ("", "*/", "*/*/") for path in folder.glob(under + METRICS))
 
 
 def _start(folder: Path, log: IO[str]) -> subprocess.Popen[str]:
