@@ -25,9 +25,14 @@ WRITERS = {".ome.tif": "io/tiff_writer.py:write_labels_tiff", ".ome.zarr": "io/o
 HEAVY = ("inference/", "io/", "models/", "plugin/result.py", "postprocess/", "tasks/", "torch/", "workflows/")
 LIGHT = (
     "models/zoo.py:refusal",  # compares axes, to enable buttons
+    "plugin/result.py:LivePlane.__init__",  # which plane
+    "plugin/result.py:LivePlane.shows",  # compares options: shows, shows_at_once
     "plugin/result.py:Result.done",  # a flag
+    "plugin/result.py:decode_options",  # a few options by name
     "torch/package/package_importer.py:_patched_getfile",  # what torch puts in place of inspect.getfile, for all
     "postprocess/options.py:",  # fills in the model's values
+    "postprocess/plane.py:PlaneDecoder.knows_cuts",  # compares options
+    "postprocess/plane.py:_",  # the same
     "models/card.py:OutputSpec.decision",  # a few options by name
     "models/pixel_size.py:",  # a few numbers: which model is proposed
     "workflows/drift_look.py:drift_options",  # a few options as others
@@ -124,7 +129,7 @@ def test_segmenting_tuning_and_saving_leave_the_gui_thread_free(
     assert watch.in_workers >= {
         "models/zoo.py:load_model",
         "inference/tiled.py:predict",
-        "postprocess/plane.py:decode_plane",
+        "postprocess/plane.py:PlaneDecoder.decode",
         "postprocess/volume.py:decode_volume",
         "plugin/result.py:shown",
         WRITERS[ending],
