@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.drift.conftest import figures_of, texture
@@ -82,6 +84,18 @@ def test_images_on_which_the_model_is_poor_set_no_thresholds() -> None:
 
 
 def test_a_card_of_an_earlier_layout_is_read(profile: Profile) -> None:
-    written = profile.model_dump(mode="json", exclude={"spectrum_covariance", "others"})
+    output = {"output", "output_sd", "output_covariance"}
+    written = profile.model_dump(mode="json", exclude={"spectrum_covariance", "others", *output}) | {"version": 1}
+    del written["thresholds"]["output"]
     found = distances(figures_of(texture(50)), Profile.checked(written, "card"))
     assert 0 < found["spectrum"] < profile.thresholds["spectrum"]
+    assert set(DISTANCES) - set(found) == {"output"}
+
+
+def test_what_the_network_finds_has_a_threshold_of_its_own(profile: Profile) -> None:
+    usual = figures_of(texture(50))
+    for share, doubt, outline in ((3, 0, 0), (0, 3, 0), (0, 0, -3)):
+        other = replace(usual, output=usual.output + np.array((share, doubt, outline)))
+        over = ratios(distances(other, profile), profile)
+        assert over["output"] > 1 > ratios(distances(usual, profile), profile)["output"]
+        assert max(value for name, value in over.items() if name != "output") < 1

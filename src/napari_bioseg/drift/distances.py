@@ -27,18 +27,22 @@ DISTANCES = {
     "sharpness": "sharpness, standard deviations of the reference",
     "saturation": "share of saturated pixels above the reference, in percent",
     "levels": "grey levels fewer than in the reference, octaves",
+    "output": "Mahalanobis distance of what the network finds: how much, how sure, in what shape; root mean square",
 }
 """Name and meaning of each distance; all are 0 or more, and grow with the difference."""
 
 _LEAST = 1e-3  # added to each share: an empty bin must not make a distance infinite
-FLOOR = {"noise": 0.25, "contrast": 0.1, "snr": 0.25, "sharpness": 0.1, "spectrum": 0.25}
+FLOOR = {"noise": 0.25, "contrast": 0.1, "snr": 0.25, "sharpness": 0.1, "spectrum": 0.25, "output": 0.1}
 """Spread in octaves that a reference has at least: a few planes of one stack look more alike than images do."""
 
 Floats = npt.NDArray[np.float64]
 
 
 def distances(figures: Figures, profile: Profile) -> dict[str, float]:
-    """Return how far an image is from a reference, by the names of `DISTANCES`."""
+    """Return how far an image is from a reference, by the names of `DISTANCES`.
+
+    That of the output is left out where the network was not run to its end, or a reference of version 1 knows none.
+    """
     p, q = _shares(figures.histogram), _shares(np.array(profile.histogram))
     middle = (p + q) / 2
     found = {
@@ -55,6 +59,8 @@ def distances(figures: Figures, profile: Profile) -> dict[str, float]:
         found[name] = abs(deviation(figures, profile, name))
     found["saturation"] = 100 * max(0.0, figures.saturation - profile.figures["saturation"].mean)
     found["levels"] = max(0.0, profile.figures["levels"].mean - figures.levels)
+    if profile.output and figures.output.size:
+        found["output"] = mahalanobis(outputs(figures.output, profile), profile.output_covariance)
     return found
 
 
@@ -76,6 +82,11 @@ def _kl(p: Floats, q: Floats) -> float:
 def bands(spectrum: Floats, profile: Profile) -> Floats:
     """Return spectra ``(..., B)`` as standard deviations from the reference's mean."""
     return np.asarray((spectrum - np.array(profile.spectrum)) / np.hypot(profile.spectrum_sd, FLOOR["spectrum"]))
+
+
+def outputs(output: Floats, profile: Profile) -> Floats:
+    """Return what a network says, ``(..., O)``, as standard deviations from the reference's mean."""
+    return np.asarray((output - np.array(profile.output)) / np.hypot(profile.output_sd, FLOOR["output"]))
 
 
 def ratios(measured: Mapping[str, float], profile: Profile) -> dict[str, float]:
