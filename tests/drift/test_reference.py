@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.drift.conftest import figures_of, texture
 
-from napari_bioseg.drift import DISTANCES, Known, Profile, distances, make_profile, nearest, ratios
+from napari_bioseg.drift import DISTANCES, OUTPUT, Known, Profile, distances, make_profile, nearest, ratios
 
 
 def _known(groups: int, n: int = 12, **changes: float) -> list[Known]:
@@ -84,18 +84,19 @@ def test_images_on_which_the_model_is_poor_set_no_thresholds() -> None:
 
 
 def test_a_card_of_an_earlier_layout_is_read(profile: Profile) -> None:
-    output = {"output", "output_sd", "output_covariance"}
-    written = profile.model_dump(mode="json", exclude={"spectrum_covariance", "others", *output}) | {"version": 1}
-    del written["thresholds"]["output"]
+    later = {"spectrum_covariance", "others", "output", "output_sd"}
+    written = profile.model_dump(mode="json", exclude=later) | {"version": 1}
+    written["thresholds"] = {name: value for name, value in written["thresholds"].items() if name not in OUTPUT}
     found = distances(figures_of(texture(50)), Profile.checked(written, "card"))
     assert 0 < found["spectrum"] < profile.thresholds["spectrum"]
-    assert set(DISTANCES) - set(found) == {"output"}
+    assert set(DISTANCES) - set(found) == set(OUTPUT)
 
 
-def test_what_the_network_finds_has_a_threshold_of_its_own(profile: Profile) -> None:
+@pytest.mark.parametrize(("place", "name"), list(enumerate(OUTPUT)))
+def test_what_the_network_finds_has_thresholds_of_its_own(profile: Profile, place: int, name: str) -> None:
     usual = figures_of(texture(50))
-    for share, doubt, outline in ((3, 0, 0), (0, 3, 0), (0, 0, -3)):
-        other = replace(usual, output=usual.output + np.array((share, doubt, outline)))
-        over = ratios(distances(other, profile), profile)
-        assert over["output"] > 1 > ratios(distances(usual, profile), profile)["output"]
-        assert max(value for name, value in over.items() if name != "output") < 1
+    off = np.zeros(3)
+    off[place] = 3
+    before, now = (ratios(distances(replace(usual, output=usual.output + o), profile), profile) for o in (0 * off, off))
+    assert now[name] > 1 > max(before.values())
+    assert {other for other, value in now.items() if value > 1} == {name}

@@ -14,6 +14,9 @@ from napari_bioseg.drift.sketch import mahalanobis, sketch
 SCALARS = ("noise", "contrast", "snr", "sharpness", "saturation", "levels")
 """Figures of one number."""
 
+OUTPUT = ("found", "doubt", "outline")
+"""Distances of what the network says, as `output.describe_output` orders it: the result suffers where they are far."""
+
 DISTANCES = {
     "kl": "KL divergence of the grey values from the reference, bits",
     "cross_entropy": "cross-entropy of the grey values under the reference, bits above the reference's own entropy",
@@ -27,7 +30,9 @@ DISTANCES = {
     "sharpness": "sharpness, standard deviations of the reference",
     "saturation": "share of saturated pixels above the reference, in percent",
     "levels": "grey levels fewer than in the reference, octaves",
-    "output": "Mahalanobis distance of what the network finds: how much, how sure, in what shape; root mean square",
+    "found": "share that the network finds, standard deviations of the reference, root mean square over the classes",
+    "doubt": "how unsure the network is of it, standard deviations of the reference, root mean square over the classes",
+    "outline": "length of its outlines, standard deviations of the reference, root mean square over the classes",
 }
 """Name and meaning of each distance; all are 0 or more, and grow with the difference."""
 
@@ -41,7 +46,7 @@ Floats = npt.NDArray[np.float64]
 def distances(figures: Figures, profile: Profile) -> dict[str, float]:
     """Return how far an image is from a reference, by the names of `DISTANCES`.
 
-    That of the output is left out where the network was not run to its end, or a reference of version 1 knows none.
+    Those of `OUTPUT` are left out where the network was not run to its end, or a reference of version 1 knows none.
     """
     p, q = _shares(figures.histogram), _shares(np.array(profile.histogram))
     middle = (p + q) / 2
@@ -60,7 +65,8 @@ def distances(figures: Figures, profile: Profile) -> dict[str, float]:
     found["saturation"] = 100 * max(0.0, figures.saturation - profile.figures["saturation"].mean)
     found["levels"] = max(0.0, profile.figures["levels"].mean - figures.levels)
     if profile.output and figures.output.size:
-        found["output"] = mahalanobis(outputs(figures.output, profile), profile.output_covariance)
+        off = (figures.output - np.array(profile.output)) / np.hypot(profile.output_sd, FLOOR["output"])
+        found |= {name: float(np.sqrt((v**2).mean())) for name, v in zip(OUTPUT, np.split(off, 3), strict=True)}
     return found
 
 
@@ -82,11 +88,6 @@ def _kl(p: Floats, q: Floats) -> float:
 def bands(spectrum: Floats, profile: Profile) -> Floats:
     """Return spectra ``(..., B)`` as standard deviations from the reference's mean."""
     return np.asarray((spectrum - np.array(profile.spectrum)) / np.hypot(profile.spectrum_sd, FLOOR["spectrum"]))
-
-
-def outputs(output: Floats, profile: Profile) -> Floats:
-    """Return what a network says, ``(..., O)``, as standard deviations from the reference's mean."""
-    return np.asarray((output - np.array(profile.output)) / np.hypot(profile.output_sd, FLOOR["output"]))
 
 
 def ratios(measured: Mapping[str, float], profile: Profile) -> dict[str, float]:

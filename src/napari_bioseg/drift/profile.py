@@ -50,7 +50,6 @@ class Profile(Options):
     figures: dict[str, Spread] = Field(description="noise, contrast, snr, sharpness, saturation and levels")
     output: Numbers = Field((), description="Mean of what the network says, see drift.output; none: not known")
     output_sd: Numbers = ()
-    output_covariance: Numbers = Field((), description="As `spectrum_covariance`")
     thresholds: dict[str, float] = Field(description="Of each distance, above which is warned")
     objects: dict[str, float] = Field(
         default_factory=dict, description="Of the labels: share of the image, number per megapixel, diameter in pixels"

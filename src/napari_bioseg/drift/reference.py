@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from napari_bioseg.drift.distances import SCALARS, bands, distances, outputs
+from napari_bioseg.drift.distances import SCALARS, bands, distances
 from napari_bioseg.drift.figures import Figures
 from napari_bioseg.drift.profile import Profile, Spread
 from napari_bioseg.drift.sketch import covariance, sketch
@@ -19,11 +19,11 @@ _LEAST = 4  # images of a kind: fewer tell no spread
 _BLOCKS = 4  # into which the images of a single group are cut
 _MARGIN = 1.75  # by which thresholds of a single group are raised: its blocks are more alike than groups are
 _SIGMAS = 3.0
-_FLOOR_APART = 2.5  # of spectrum and output, where their figures are taken to vary on their own
+_FLOOR_APART = 2.5  # of the spectrum, where its bands are taken to vary on their own
 _POOR = 0.1  # of the score below the usual one: to warn of such an image is no false alarm
 _FLOOR = {
     "kl": 0.1, "cross_entropy": 0.3, "psi": 0.15, "js": 0.03, "saturation": 2.0, "levels": 2.0,
-    "features": 1.2, "spectrum": 1.2, "output": 1.2,
+    "features": 1.2, "spectrum": 1.2,
 }  # fmt: skip
 """Thresholds are at least that high, those of single figures at least `_SIGMAS`: what varies less does not matter."""
 
@@ -120,10 +120,9 @@ def _summary(figures: Sequence[Figures], *, single: bool) -> Profile:
         output_sd=tuple(output.std(0)),
         thresholds={},
     )
-    if single:  # how figures vary together, one stack tells too little of
+    if single:  # how bands vary together, one stack tells too little of
         return profile
-    own = {"spectrum_covariance": bands(spectra, profile), "output_covariance": outputs(output, profile)}
-    return profile.model_copy(update={name: _triangle(covariance(v)) for name, v in own.items() if v.size})
+    return profile.model_copy(update={"spectrum_covariance": _triangle(covariance(bands(spectra, profile)))})
 
 
 def _triangle(matrix: Floats) -> tuple[float, ...]:
@@ -133,7 +132,7 @@ def _triangle(matrix: Floats) -> tuple[float, ...]:
 def _thresholds(rows: Sequence[Mapping[str, float]], *, single: bool) -> dict[str, float]:
     names = list(rows[0])
     table = np.array([[row[name] for name in names] for row in rows])
-    floor = {**_FLOOR, **dict.fromkeys(("spectrum", "output"), _FLOOR_APART)} if single else _FLOOR
+    floor = {**_FLOOR, "spectrum": _FLOOR_APART if single else _FLOOR["spectrum"]}
     least = np.array([floor.get(name, _SIGMAS) for name in names])
     # Of fewer images than the rate asks for, the largest of each distance.
     rank = min(ceil((1 - FALSE_ALARMS) * (len(rows) + 1)), len(rows)) - 1

@@ -15,6 +15,7 @@ from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
 from napari_bioseg.drift import (
     DISTANCES,
+    OUTPUT,
     Cause,
     Figures,
     Profile,
@@ -78,7 +79,8 @@ class Drift:
     @property
     def worse(self) -> bool | None:
         """Whether the result is likely worse, since what the network finds is unusual, too; None where not known."""
-        return self.ratios["output"] > 1 if "output" in self.ratios else None
+        over = [self.ratios[name] for name in OUTPUT if name in self.ratios]
+        return max(over) > 1 if over else None
 
     @property
     def score(self) -> float:
@@ -188,7 +190,7 @@ def profile_of(card: Card) -> Profile | None:
 
 
 def _is_whole(kind: Profile) -> bool:
-    return set(kind.thresholds) == set(DISTANCES) - (set() if kind.output else {"output"})
+    return set(kind.thresholds) == set(DISTANCES) - (set() if kind.output else set(OUTPUT))
 
 
 def describe_windows(windows: Sequence[Window]) -> Figures:
