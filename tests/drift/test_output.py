@@ -34,6 +34,7 @@ def test_outlines_are_longer_round_smaller_objects_of_the_same_share() -> None:
     coarse, fine = (describe_output([_squares(side, every=2 * side)]) for side in (16, 4))
     assert fine[0] == pytest.approx(coarse[0])
     assert fine[2] - coarse[2] == pytest.approx(np.log2(31 / 7))  # outlines within the window, along each axis
+    assert 2 ** coarse[2] == pytest.approx(7 * 64 / 128**2 / (share := 1 / 4) / (1 - share))
 
 
 def test_windows_count_together_and_each_map_alone() -> None:
@@ -43,9 +44,13 @@ def test_windows_count_together_and_each_map_alone() -> None:
     assert found.shape == (6,)
 
 
-def test_nothing_found_and_a_volume_have_figures_and_no_window_has_none() -> None:
-    nothing = describe_output([np.zeros((1, 16, 16), np.float32)])
-    assert np.isfinite(nothing).all()
+@pytest.mark.parametrize("side", [16, 1])
+@pytest.mark.parametrize("value", [0, 1])
+def test_where_nothing_or_all_is_found_there_are_figures(side: int, value: float) -> None:
+    assert np.isfinite(describe_output([np.full((1, side, side), value, np.float32)])).all()
+
+
+def test_a_volume_is_described_as_its_planes_and_no_window_at_all_has_no_figures() -> None:
     flat = _squares(16)
     volume = np.repeat(flat[:, None], 3, axis=1)
     np.testing.assert_allclose(describe_output([volume]), describe_output([flat]))

@@ -45,5 +45,5 @@ def describe_output(chances: Sequence[npt.NDArray[np.float32]]) -> Floats:
 def _means(p: Floats) -> Floats:
     """Return mean probability, mean ``p (1 - p)`` and mean step of each map, ``(3, K)``."""
     space = tuple(range(1, p.ndim))
-    steps = sum(np.abs(np.diff(p, axis=axis)).mean(axis=space) for axis in (-2, -1)) / 2
+    steps = sum(np.abs(np.diff(p, axis=axis)).sum(axis=space) for axis in (-2, -1)) / (2 * p[0].size)
     return np.stack([p.mean(axis=space), (p * (1 - p)).mean(axis=space), steps])
