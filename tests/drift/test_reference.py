@@ -39,6 +39,11 @@ def test_a_single_group_is_left_out_in_blocks_and_gets_a_margin() -> None:
     assert one.thresholds["features"] > many.thresholds["features"]
 
 
+@pytest.mark.parametrize(("groups", "together"), [(1, False), (2, False), (3, True)])
+def test_of_two_groups_or_one_it_is_not_told_how_bands_vary_together(groups: int, together: bool) -> None:
+    assert bool(make_profile(_known(groups)).spectrum_covariance) == together
+
+
 def test_the_limit_of_many_images_leaves_out_the_rare_one() -> None:
     known = [Known(str(i), figures_of(texture(i))) for i in range(60)]
     usual = make_profile(known).thresholds["features"]

@@ -107,9 +107,11 @@ def test_some_windows_have_what_the_network_says_of_them(flat: Model) -> None:
     np.testing.assert_allclose(told[0], expected, rtol=1e-3, atol=1e-4)
 
 
-def test_of_a_detector_only_its_centres_are_chances_and_a_window_keeps_its_size() -> None:
-    model = load_model("cdv-yolo")
-    assert Encoder(model).chances(np.zeros((21, 30), np.float32)).shape == (1, 21, 30)
+def test_a_detector_is_not_run_to_its_end_and_a_window_of_any_size_keeps_it(flat: Model) -> None:
+    encoder = Encoder(load_model("cdv-yolo"))
+    (window,) = run_to_end(read_windows(_image((64, 64), "YX"), load_model("cdv-yolo"), encoder), encoder)
+    assert window.chances is None
+    assert Encoder(flat).chances(np.zeros((7, 9), np.float32)).shape == (1, 7, 9)
 
 
 def test_a_stop_is_heeded_between_windows(flat: Model) -> None:

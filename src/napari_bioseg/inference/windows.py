@@ -72,6 +72,12 @@ class Encoder:
     device : str
         As in `NetworkOptions`.
 
+    Attributes
+    ----------
+    tells : bool
+        Whether what the network says of pixels tells how good its result is: the centres of a detector are points, of
+        which it is as sure when it misses most of them (`python -m benchmarks.drift models/cdv-yolo`).
+
     Raises
     ------
     DeviceError
@@ -84,8 +90,7 @@ class Encoder:
         self._network = fused(model.network).to(self._device)
         self._network.to(memory_format=self._layout)  # type: ignore[call-overload]
         self._activation = model.card.output.to_apply
-        # What a detector says of a box means something only where there is one.
-        self._maps = slice(len(model.card.classes) if model.card.task == "detection" else None)
+        self.tells = model.card.task != "detection"
 
     def __call__(self, grey: Floats) -> Floats:
         """Return the mean features ``(F,)`` of a window."""
@@ -93,9 +98,9 @@ class Encoder:
 
     @torch.inference_mode()
     def chances(self, grey: Floats) -> Floats:
-        """Return the probabilities ``(K, *space)`` of a window: of each map, of a detector that of centres alone."""
+        """Return the probabilities ``(K, *space)`` of a window."""
         inside = tuple(slice(n) for n in grey.shape)
-        logits = self._network(self._tensor(grey))[0, self._maps].float()
+        logits = self._network(self._tensor(grey))[0].float()
         chances: Floats = activated(logits, self._activation).cpu().numpy()
         return chances[(slice(None), *inside)]
 
@@ -172,11 +177,15 @@ def read_windows(
 def run_to_end(windows: Sequence[Window], encoder: Encoder, job: Job | None = None) -> list[Window]:
     """Return the windows, about `_TO_END` of them with what the network says of them: it takes longer than features.
 
+    Of a network that does not tell by that how good its result is, they are returned as they are.
+
     Raises
     ------
     Cancelled
         The job was stopped.
     """
+    if not encoder.tells:
+        return list(windows)
     job, step = job or Job(), ceil(len(windows) / _TO_END)
     found = []
     for i, window in enumerate(windows):
