@@ -40,9 +40,9 @@ def test_an_image_that_is_only_coarser_in_grey_is_told_mildly(planes, profile):
     found = _checked(planes[2] // 32 * 32, profile)
     assert found.worse is False
     assert found.as_dict()["worse"] is False
-    assert (sign(found), warning(found)) == ("ⓘ", f"{found.causes[0].words}. What is found looks as usual.")
+    assert (sign(found), warning(found)) == ("ℹ", f"{found.causes[0].words}. What is found looks as usual.")
     assert (
-        verdict(found) == "ⓘ plane: unlike what membranes-unet2d was trained on, though what it finds looks as usual."
+        verdict(found) == "ℹ plane: unlike what membranes-unet2d was trained on, though what it finds looks as usual."
     )
 
 

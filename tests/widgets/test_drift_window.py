@@ -110,7 +110,7 @@ def test_the_warning_comes_before_the_labels_and_its_button_mends_the_image(
     assert order == [("warned", True), "labels"]
     row = panel.view.drift
     assert row.isVisible()
-    assert row.words.text() == "ⓘ Light and dark are inverted: invert the image. What is found looks as usual."
+    assert row.words.text() == "ℹ Light and dark are inverted: invert the image. What is found looks as usual."
     assert get_theme(window.theme).warning.as_hex() not in row.styleSheet()
     assert all(cause.words in row.words.toolTip() for cause in panel.drift.checked.drift.causes)
     assert logged() == [("stack", True)]
@@ -196,7 +196,7 @@ def test_details_open_the_panel_on_what_was_found(window, qtbot, write_profile, 
     panel = panel_of(window, "DriftPanel")
     qtbot.waitUntil(lambda: "1 checked, 1 warned of" in panel.view.history.words.text(), timeout=WAIT)
     view = panel.view
-    told = "ⓘ stack: unlike what tiny2d was trained on, though what it finds looks as usual."
+    told = "ℹ stack: unlike what tiny2d was trained on, though what it finds looks as usual."
     assert view.verdict.text() == told
     assert [button.text() for button in view.causes.buttons] == ["Invert", "Correct"]
     cells = [view.table.item(0, j).text() for j in range(4)]

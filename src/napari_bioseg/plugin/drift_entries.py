@@ -145,7 +145,7 @@ def verdict(drift: Drift) -> str:
 
 def sign(drift: Drift) -> str:
     """Return the sign before a warning: a milder one where the result looks as usual."""
-    return "ⓘ" if drift.worse is False else "⚠"
+    return "ℹ" if drift.worse is False else "⚠"
 
 
 def sentence(words: str) -> str:

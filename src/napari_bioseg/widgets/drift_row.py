@@ -40,7 +40,7 @@ class DriftRow(QFrame):
     def show_theme(self, theme: str) -> None:
         """Take the colours of napari's theme."""
         self._theme, colors = theme, get_theme(theme)
-        color = (colors.icon if self._mild else colors.warning).as_hex()
+        color = (colors.secondary if self._mild else colors.warning).as_hex()
         self.setStyleSheet(f"#drift {{ border: 1px solid {color}; border-left: 5px solid {color}; }}")
 
     def warn(self, words: str, every: str, remedy: Remedy | None, *, mild: bool = False) -> None:
@@ -59,7 +59,7 @@ class DriftRow(QFrame):
         """
         self._mild = mild
         self.show_theme(self._theme)
-        self.words.setText(f"{'ⓘ' if mild else '⚠'} {sentence(words)}")
+        self.words.setText(f"{'ℹ' if mild else '⚠'} {sentence(words)}")
         self.words.setToolTip(every)
         self.words.setAccessibleName(f"{'Note' if mild else 'Warning'}: {words}")
         self.fix_button.setVisible(remedy is not None)
