@@ -4,7 +4,8 @@ Each MODEL is the folder of a model whose own recipe names test pairs, or of a r
 fold is taken: the network, its profile and its thresholds know nothing of the groups that are changed here. Needs the
 project's data folder, and for the figure the dependency group "benchmarks". With ``--keep FOLDER`` what was measured is
 written there, a JSON file a model, and a model that has one is not measured again. ``--seed N`` simulates other test
-images than the recipe's, ``--few`` takes one amount of each change. A second table says how often the cause was named.
+images than the recipe's, ``--few`` takes one amount of each change. A second table says of how many changes it was told
+that the result is likely worse, a third how often the cause was named.
 """
 
 from __future__ import annotations
@@ -12,15 +13,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from benchmarks.drift_changes import Truth, changed
+from benchmarks.drift_tables import Row, cause_table, table, worse_table
 from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.core.files import whole_or_nothing
 from napari_bioseg.core.image import Image, image_from_array
@@ -38,18 +39,8 @@ from napari_bioseg.workflows.profiling import profile_training
 from napari_bioseg.workflows.recipe_data import recipe_on_card, tested_on
 from napari_bioseg.workflows.training import make_card
 
-COST = 0.1
-"""Of the score, from which a warning is asked for."""
-
 _EDGE, _DEPTH = {"YX": 768, "ZYX": 160}, 12  # of a part of a test image
 _PARTS = {"YX": 6, "ZYX": 1}  # of each test image
-CAUSE = {
-    "blur": "blur", "noise": "noise", "gamma": "grey values", "gain": "saturation", "bit depth": "levels",
-    "scale": "pixel size", "inverted": "inverted",
-}  # fmt: skip
-"""What is to be told of each change."""
-
-_NEAR = 0.5  # octaves by which the factor of a pixel size may be off
 _FOREIGN = (
     ("membranes/image.tif", "ZYX"),
     ("vessels/tg-mouse/image.ome.tif", None),
@@ -59,16 +50,6 @@ _FOREIGN = (
     ("spots/storm_test.tif", "TYX"),
 )
 """Images of other modalities; those of a model's own folder of data are left out."""
-
-_HEADER = (
-    "model (score)",
-    "parts of unseen groups",
-    "false alarms",
-    *("changes that cost >= 0.1", "warned", "0.03 to 0.1", "warned", "below 0.03", "warned"),
-    *("other modality", "warned"),
-)
-
-Row = dict[str, Any]
 
 
 def main(given: list[str] | None = None) -> None:
@@ -83,7 +64,7 @@ def main(given: list[str] | None = None) -> None:
     rows: list[Row] = []
     for path in wanted.models:
         rows += _kept(path, wanted)
-    sys.stdout.write(f"{table(rows)}\n{cause_table(rows)}")
+    sys.stdout.write(f"{table(rows)}\n{worse_table(rows)}\n{cause_table(rows)}")
     if wanted.figure:
         from benchmarks.drift_figure import draw
 
@@ -111,14 +92,19 @@ def _seeded(recipe: Recipe, seed: int | None) -> Recipe:
 
 
 def subject(path: Path) -> tuple[Recipe, Model]:
-    """Return a recipe with test pairs, and a model with its profile that was trained without them."""
+    """Return a recipe with test pairs, and a model with its profile that was trained without them.
+
+    A card has its profile, of the same training pairs; the network of a fold has none yet.
+    """
     if (path / "recipe.yaml").is_file():
         recipe = read_recipe(path / "recipe.yaml")
         recipe = recipe.without_fold(recipe.folds[0])
         model = Model(make_card(recipe), chosen_network(recipe, path / "fold-1", None))
     else:
         model = read_model(path)
-        return recipe_on_card(model.card), model
+        recipe = recipe_on_card(model.card)
+        if model.card.profile:
+            return recipe, model
     card = model.card.model_copy(update={"profile": profile_training(recipe, model, Job())})
     return recipe, Model(card, model.network, model.folder)
 
@@ -149,7 +135,7 @@ def _row(recipe: Recipe, group: str, kind: str, amount: str) -> Row:
 def _said(found: Drift) -> Row:
     over = max(found.ratios, key=lambda name: found.ratios[name])
     causes = [[cause.name, cause.amount] for cause in found.causes]
-    return {"ratio": found.score, "over": over, "causes": causes}
+    return {"ratio": found.score, "over": over, "causes": causes, "worse": found.worse}
 
 
 def _parts(recipe: Recipe, model: Model) -> Iterator[tuple[str, Image, Truth]]:
@@ -191,58 +177,6 @@ def _foreign(recipe: Recipe, model: Model) -> Iterator[Image]:
         foreign = folder not in own and not (folder in near and own & near)
         if foreign and (model.axes == "YX" or "Z" in image.axes):
             yield image
-
-
-def table(rows: Iterable[Row]) -> str:
-    """Return the detection rate by loss for each model, and false alarms on what was not changed, as Markdown."""
-    rows = list(rows)
-    lines = [
-        "| " + " | ".join(_HEADER) + " |",
-        "|---" * len(_HEADER) + "|",
-    ]
-    names = [*dict.fromkeys(row["model"] for row in rows), "all"]
-    for name in names:
-        mine = [row for row in rows if name in (row["model"], "all")]
-        changes = [row for row in mine if row["kind"] not in ("none", "other modality")]
-        parts = [row for row in mine if row["kind"] == "none"]
-        groups = len({(row["model"], row["group"]) for row in parts})
-        metric = "" if name == "all" else f" ({mine[0]['metric']})"
-        cells = [f"{name}{metric}", f"{len(parts)} of {groups}", _share(parts)]
-        for low, high in ((COST, 9.0), (0.03, COST), (-9.0, 0.03)):
-            some = [row for row in changes if low <= row["loss"] < high]
-            cells += [str(len(some)), _share(some)]
-        foreign = [row for row in mine if row["kind"] == "other modality"]
-        lines.append("| " + " | ".join([*cells, str(len(foreign)), _share(foreign)]) + " |")
-    missed = [row for row in rows if (row["loss"] or 0) >= COST and row["ratio"] <= 1]
-    told = [
-        f"- {r['model']} {r['group']}, {r['kind']} {r['amount']}: cost {r['loss']:.2f}, at {r['ratio']:.2f}"
-        for r in missed
-    ]
-    return "\n".join([*lines, "", "Missed:", *(told or ["- none"])]) + "\n"
-
-
-def cause_table(rows: Iterable[Row]) -> str:
-    """Return how often the right cause is named of changes that are warned of, as Markdown."""
-    warned = [row for row in rows if row["ratio"] > 1 and row["kind"] in CAUSE]
-    lines = ["| change | warned of | right cause first | right cause named |", "|---|---|---|---|"]
-    for kind, cause in CAUSE.items():
-        mine = [row for row in warned if row["kind"] == kind]
-        names = [[name for name, _ in row["causes"]] for row in mine]
-        first, named = sum(n[0] == cause for n in names), sum(cause in n for n in names)
-        lines.append(f"| {kind} | {len(mine)} | {first} | {named} |")
-    told = [
-        amount * float(row["amount"])
-        for row in warned
-        for name, amount in row["causes"]
-        if (row["kind"], name) == ("scale", "pixel size")
-    ]
-    right = sum(abs(np.log2(factor)) <= _NEAR for factor in told)
-    return "\n".join([*lines, "", f"Factor of the pixel size told to 1.4 times: {right} of {len(told)}"]) + "\n"
-
-
-def _share(rows: list[Row]) -> str:
-    warned = sum(row["ratio"] > 1 for row in rows)
-    return f"{100 * warned / len(rows):.0f} % ({warned})" if rows else "-"
 
 
 if __name__ == "__main__":

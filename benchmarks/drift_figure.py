@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 _KINDS = ("none", "blur", "noise", "gamma", "gain", "bit depth", "scale", "inverted")
+_MARKERS = "os^vDP*X"
 
 
 def draw(rows: list[dict[str, Any]], path: Path) -> None:
     """Draw one panel a model: loss of the score against the largest distance in units of its threshold."""
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
     names = list(dict.fromkeys(row["model"] for row in rows))
     figure = Figure(figsize=(3.2 * len(names) + 1, 3.4), layout="constrained")
@@ -18,10 +20,11 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     for axis, name in zip(panels, names, strict=True):
         mine = [row for row in rows if row["model"] == name and row["loss"] is not None]
         for number, kind in enumerate(_KINDS):
-            points = [(max(row["ratio"], 0.05), row["loss"]) for row in mine if row["kind"] == kind]
-            marker = "o" if kind == "none" else "s^vDP*X"[number - 1]
-            x, y = zip(*points, strict=True) if points else ((), ())
-            axis.scatter(x, y, s=18, marker=marker, label=kind, alpha=0.8, linewidths=0)
+            some = [row for row in mine if row["kind"] == kind]
+            x, y = [max(row["ratio"], 0.05) for row in some], [row["loss"] for row in some]
+            color = f"C{number}"
+            filled = [color if row["worse"] or kind == "none" else "none" for row in some]
+            axis.scatter(x, y, s=16, marker=_MARKERS[number], c=filled, edgecolors=color, linewidths=0.7)
         axis.axvline(1, color="black", linewidth=1)
         axis.axhline(0.1, color="grey", linewidth=1, linestyle=":")
         axis.set_xscale("log")
@@ -29,6 +32,11 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
         axis.set_xlabel("largest distance / threshold", fontsize=8)
         axis.tick_params(labelsize=8)
     panels[0].set_ylabel("loss of the score", fontsize=8)
-    figure.legend(*panels[0].get_legend_handles_labels(), fontsize=8, loc="outside right center")
+    handles = [
+        Line2D([], [], color=f"C{i}", marker=marker, linestyle="none", markersize=4, label=kind)
+        for i, (kind, marker) in enumerate(zip(_KINDS, _MARKERS, strict=True))
+    ]
+    title = "filled: the result\nis likely worse"
+    figure.legend(handles=handles, title=title, title_fontsize=8, fontsize=8, loc="outside right center")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=130)

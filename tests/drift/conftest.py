@@ -23,10 +23,11 @@ def texture(seed: int, *, noise: float = 0.02, coarse: float = 1.0) -> Grey:
 
 
 def figures_of(grey: Grey, raw: npt.NDArray[np.uint8] | None = None) -> Figures:
-    """Return the figures of a window; its features tell nothing."""
+    """Return the figures of a window; its features tell nothing, and what is bright is taken for an object."""
     file = np.clip(40 + 170 * grey, 0, 255).astype(np.uint8) if raw is None else raw
     features = np.random.default_rng(int(1e6 * abs(float(grey[0, 0])))).normal(size=32)
-    return describe([grey], [file], [features])
+    chances = (1 / (1 + np.exp(-20 * (grey - 0.6))))[None].astype(np.float32)
+    return describe([grey], [file], [features], [chances])
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,7 @@ def test_the_reference_itself_is_at_no_distance(profile: Profile) -> None:
     own = {name: spread.mean for name, spread in profile.figures.items()}
     snr = own.pop("snr")
     own["noise"] = own["contrast"] - snr
-    arrays = {name: np.array(getattr(profile, name)) for name in ("histogram", "spectrum", "features")}
+    arrays = {name: np.array(getattr(profile, name)) for name in ("histogram", "spectrum", "features", "output")}
     found = distances(Figures(**arrays, **own), profile)
     assert max(found.values()) == pytest.approx(0, abs=0.02)
 

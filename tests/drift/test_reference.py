@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.drift.conftest import figures_of, texture
 
-from napari_bioseg.drift import DISTANCES, Known, Profile, distances, make_profile, nearest, ratios
+from napari_bioseg.drift import DISTANCES, OUTPUT, Known, Profile, distances, make_profile, nearest, ratios
 
 
 def _known(groups: int, n: int = 12, **changes: float) -> list[Known]:
@@ -35,6 +37,11 @@ def test_a_single_group_is_left_out_in_blocks_and_gets_a_margin() -> None:
     assert (one.groups, one.images) == (1, 12)
     many = make_profile(_known(4))
     assert one.thresholds["features"] > many.thresholds["features"]
+
+
+@pytest.mark.parametrize(("groups", "together"), [(1, False), (2, False), (3, True)])
+def test_of_two_groups_or_one_it_is_not_told_how_bands_vary_together(groups: int, together: bool) -> None:
+    assert bool(make_profile(_known(groups)).spectrum_covariance) == together
 
 
 def test_the_limit_of_many_images_leaves_out_the_rare_one() -> None:
@@ -82,6 +89,19 @@ def test_images_on_which_the_model_is_poor_set_no_thresholds() -> None:
 
 
 def test_a_card_of_an_earlier_layout_is_read(profile: Profile) -> None:
-    written = profile.model_dump(mode="json", exclude={"spectrum_covariance", "others"})
+    later = {"spectrum_covariance", "others", "output", "output_sd"}
+    written = profile.model_dump(mode="json", exclude=later) | {"version": 1}
+    written["thresholds"] = {name: value for name, value in written["thresholds"].items() if name not in OUTPUT}
     found = distances(figures_of(texture(50)), Profile.checked(written, "card"))
     assert 0 < found["spectrum"] < profile.thresholds["spectrum"]
+    assert set(DISTANCES) - set(found) == set(OUTPUT)
+
+
+@pytest.mark.parametrize(("place", "name"), list(enumerate(OUTPUT)))
+def test_what_the_network_finds_has_thresholds_of_its_own(profile: Profile, place: int, name: str) -> None:
+    usual = figures_of(texture(50))
+    off = np.zeros(3)
+    off[place] = 3
+    before, now = (ratios(distances(replace(usual, output=usual.output + o), profile), profile) for o in (0 * off, off))
+    assert now[name] > 1 > max(before.values())
+    assert {other for other, value in now.items() if value > 1} == {name}

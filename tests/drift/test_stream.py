@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_bioseg.drift import DISTANCES, recent_change
+from napari_bioseg.drift import DISTANCES, OUTPUT, recent_change
 from napari_bioseg.drift.stream import RECENT
 
 
@@ -25,6 +25,12 @@ def test_a_change_is_told_with_its_beginning() -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_a_stream_that_stays_as_it_is_has_none(seed: int) -> None:
     assert recent_change(_rows(100, seed=seed)) is None
+
+
+def test_what_is_not_known_of_the_first_images_is_not_compared() -> None:
+    rows = _rows(80, moved=30)
+    early = [{name: value for name, value in row.items() if name not in OUTPUT} for row in rows[:10]]
+    assert recent_change([*early, *rows[10:]]) == recent_change(rows)
 
 
 def test_one_unusual_image_is_no_change() -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from napari.utils.theme import get_theme
 from scipy import ndimage
 
 from napari_bioseg.core.image import image_from_array
@@ -14,6 +15,7 @@ from napari_bioseg.plugin.box_layer import state_of
 from napari_bioseg.plugin.first_look import Checked
 from napari_bioseg.plugin.session import result_of
 from napari_bioseg.plugin.settings import change_settings, load_settings
+from napari_bioseg.widgets.drift_row import DriftRow
 
 from .conftest import WAIT
 
@@ -47,14 +49,15 @@ def write_profile(tiny_zoo):
 @pytest.fixture
 def profile(tiny_zoo):
     """What a model that was trained on spots knows."""
-    from napari_bioseg.inference.windows import Encoder, read_windows
+    from napari_bioseg.inference.windows import Encoder, read_windows, run_to_end
     from napari_bioseg.models import load_model
     from napari_bioseg.workflows.drift_check import describe_windows
 
     model = load_model("tiny2d")
     encoder = Encoder(model, "cpu")
     images = [image_from_array(spots(seed), "ZYX") for seed in range(8)]
-    known = [Known(str(i), describe_windows(read_windows(im, model, encoder))) for i, im in enumerate(images)]
+    windows = [run_to_end(read_windows(image, model, encoder), encoder) for image in images]
+    known = [Known(str(i), describe_windows(some)) for i, some in enumerate(windows)]
     return make_profile(known).model_dump(mode="json")
 
 
@@ -107,7 +110,8 @@ def test_the_warning_comes_before_the_labels_and_its_button_mends_the_image(
     assert order == [("warned", True), "labels"]
     row = panel.view.drift
     assert row.isVisible()
-    assert "inverted" in row.words.text()
+    assert row.words.text() == "ℹ Light and dark are inverted: invert the image. What is found looks as usual."
+    assert get_theme(window.theme).warning.as_hex() not in row.styleSheet()
     assert all(cause.words in row.words.toolTip() for cause in panel.drift.checked.drift.causes)
     assert logged() == [("stack", True)]
     provenance = result_of(labels).segmentation.provenance
@@ -130,6 +134,18 @@ def test_the_warning_comes_before_the_labels_and_its_button_mends_the_image(
     segment(panel, qtbot)
     assert not row.isVisible()
     assert logged() == [("stack", True), ("stack (inverted)", False)]
+
+
+def test_a_warning_of_a_poor_result_stands_out(viewer):
+    row = DriftRow(viewer)
+    color = get_theme("dark").warning.as_hex()
+    for mild in (True, False):
+        row.warn("Noise. The result is likely worse.", "• Noise", None, mild=mild)
+        assert (color in row.styleSheet()) != mild
+        row.show_theme("light")
+        row.show_theme("dark")
+        assert (color in row.styleSheet()) != mild
+    assert row.words.text() == "⚠ Noise. The result is likely worse."
 
 
 def test_another_image_or_model_takes_the_warning_away(window, qtbot, write_profile, profile, open_panel):
@@ -180,7 +196,8 @@ def test_details_open_the_panel_on_what_was_found(window, qtbot, write_profile, 
     panel = panel_of(window, "DriftPanel")
     qtbot.waitUntil(lambda: "1 checked, 1 warned of" in panel.view.history.words.text(), timeout=WAIT)
     view = panel.view
-    assert view.verdict.text() == "⚠ stack: unlike what tiny2d was trained on."
+    told = "ℹ stack: unlike what tiny2d was trained on, though what it finds looks as usual."
+    assert view.verdict.text() == told
     assert [button.text() for button in view.causes.buttons] == ["Invert", "Correct"]
     cells = [view.table.item(0, j).text() for j in range(4)]
     assert cells[0] == "▲ kl"

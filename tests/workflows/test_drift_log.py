@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from napari_bioseg.drift import DISTANCES
+from napari_bioseg.drift import DISTANCES, OUTPUT
 from napari_bioseg.workflows.drift_log import LoggedDrift, find_shift, log_entry, read_drift_log
 
 
@@ -35,6 +36,12 @@ def test_a_line_that_is_damaged_or_of_other_distances_is_left_out(folder: Path) 
         stream.write('"warned": false, "score": 1}\n')
     log_entry("cells", _entry(2))
     assert read_drift_log("cells") == (_entry(1), _entry(2))
+
+
+def test_an_image_that_was_checked_by_an_earlier_reference_is_read(folder: Path) -> None:
+    early = replace(_entry(1), distances=dict.fromkeys(set(DISTANCES) - set(OUTPUT), 0.5))
+    log_entry("cells", early)
+    assert read_drift_log("cells") == (early,)
 
 
 def test_a_list_that_cannot_be_written_stops_nothing(folder: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -30,8 +30,14 @@ def drift(
     with console_job() as job:
         found = check_drift(open_image(source, axes=axes, series=series), options, job=job)
     rows = [
-        (name, f"{found.distances[name]:.3g}", f"{found.profile.thresholds[name]:.3g}", "over" * (ratio > 1), meaning)
-        for (name, ratio), meaning in zip(found.ratios.items(), DISTANCES.values(), strict=True)
+        (
+            name,
+            f"{found.distances[name]:.3g}",
+            f"{found.profile.thresholds[name]:.3g}",
+            "over" * (ratio > 1),
+            DISTANCES[name],
+        )
+        for name, ratio in found.ratios.items()
     ]
     show(found.as_dict(), f"{table(('distance', 'value', 'threshold', '', 'what it is'), rows)}\n{found}", as_json)
     if found.warned:

@@ -1,7 +1,7 @@
 """Whether an image is like those that a model was trained on, in figures; no network runs here."""
 
 from napari_bioseg.drift.causes import Action, Cause, find_causes
-from napari_bioseg.drift.distances import DISTANCES, deviation, distances, nearest, ratios
+from napari_bioseg.drift.distances import DISTANCES, OUTPUT, deviation, distances, nearest, ratios
 from napari_bioseg.drift.figures import BANDS, CENTRES, EDGES, Figures, describe
 from napari_bioseg.drift.profile import Profile
 from napari_bioseg.drift.reference import Known, make_profile
@@ -12,6 +12,7 @@ __all__ = [
     "CENTRES",
     "DISTANCES",
     "EDGES",
+    "OUTPUT",
     "Action",
     "Cause",
     "Change",

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from napari_bioseg.drift.distances import deviation
+from napari_bioseg.drift.distances import OUTPUT, deviation
 from napari_bioseg.drift.figures import Figures
 from napari_bioseg.drift.profile import Profile
 from napari_bioseg.drift.texture import Explanation, explanations
@@ -102,8 +102,8 @@ def find_causes(
 
 
 def _right_when_inverted(over: Mapping[str, float], inverted: Mapping[str, float]) -> bool:
-    # What was lost in the file does not come back.
-    seen = [name for name in over if name not in _OF_FILE]
+    # What was lost in the file does not come back, and the network is not run to its end on an inverted image.
+    seen = [name for name in inverted if name not in (*_OF_FILE, *OUTPUT)]
     now, then = _largest(over, seen), _largest(inverted, seen)
     return now > 1 >= then and then < _EXPLAINED * now and inverted["features"] < over["features"]
 

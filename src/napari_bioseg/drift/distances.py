@@ -14,6 +14,9 @@ from napari_bioseg.drift.sketch import mahalanobis, sketch
 SCALARS = ("noise", "contrast", "snr", "sharpness", "saturation", "levels")
 """Figures of one number."""
 
+OUTPUT = ("found", "doubt", "outline")
+"""Distances of what the network says, as `output.describe_output` orders it: the result suffers where they are far."""
+
 DISTANCES = {
     "kl": "KL divergence of the grey values from the reference, bits",
     "cross_entropy": "cross-entropy of the grey values under the reference, bits above the reference's own entropy",
@@ -27,18 +30,24 @@ DISTANCES = {
     "sharpness": "sharpness, standard deviations of the reference",
     "saturation": "share of saturated pixels above the reference, in percent",
     "levels": "grey levels fewer than in the reference, octaves",
+    "found": "share that the network finds, standard deviations of the reference, root mean square over the classes",
+    "doubt": "how unsure the network is of it, standard deviations of the reference, root mean square over the classes",
+    "outline": "length of its outlines, standard deviations of the reference, root mean square over the classes",
 }
 """Name and meaning of each distance; all are 0 or more, and grow with the difference."""
 
 _LEAST = 1e-3  # added to each share: an empty bin must not make a distance infinite
-FLOOR = {"noise": 0.25, "contrast": 0.1, "snr": 0.25, "sharpness": 0.1, "spectrum": 0.25}
+FLOOR = {"noise": 0.25, "contrast": 0.1, "snr": 0.25, "sharpness": 0.1, "spectrum": 0.25, "output": 0.1}
 """Spread in octaves that a reference has at least: a few planes of one stack look more alike than images do."""
 
 Floats = npt.NDArray[np.float64]
 
 
 def distances(figures: Figures, profile: Profile) -> dict[str, float]:
-    """Return how far an image is from a reference, by the names of `DISTANCES`."""
+    """Return how far an image is from a reference, by the names of `DISTANCES`.
+
+    Those of `OUTPUT` are left out where the network was not run to its end, or a reference of version 1 knows none.
+    """
     p, q = _shares(figures.histogram), _shares(np.array(profile.histogram))
     middle = (p + q) / 2
     found = {
@@ -55,6 +64,9 @@ def distances(figures: Figures, profile: Profile) -> dict[str, float]:
         found[name] = abs(deviation(figures, profile, name))
     found["saturation"] = 100 * max(0.0, figures.saturation - profile.figures["saturation"].mean)
     found["levels"] = max(0.0, profile.figures["levels"].mean - figures.levels)
+    if profile.output and figures.output.size:
+        off = (figures.output - np.array(profile.output)) / np.hypot(profile.output_sd, FLOOR["output"])
+        found |= {name: float(np.sqrt((v**2).mean())) for name, v in zip(OUTPUT, np.split(off, 3), strict=True)}
     return found
 
 

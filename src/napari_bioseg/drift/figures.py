@@ -7,11 +7,13 @@ the model: a camera with another gain gives the same figures, one with another n
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from napari_bioseg.drift.output import describe_output
 
 EDGES: npt.NDArray[np.float64] = np.linspace(-0.5, 1.5, 41)
 """Of the bins of the histogram; what lies beyond counts in the first and in the last bin."""
@@ -49,6 +51,8 @@ class Figures:
         log2 of the number of different values in the file, of at most 12 bit.
     features : ndarray
         Mean activations of the network, ``(F,)``.
+    output : ndarray
+        What the network says of some windows, see `output.describe_output`; empty where it was not run to its end.
     """
 
     histogram: Floats
@@ -59,6 +63,7 @@ class Figures:
     saturation: float
     levels: float
     features: Floats
+    output: Floats = field(default_factory=lambda: np.zeros(0))
 
     @property
     def snr(self) -> float:
@@ -67,7 +72,10 @@ class Figures:
 
 
 def describe(
-    grey: Sequence[npt.NDArray[np.float32]], raw: Sequence[npt.NDArray[Any]], features: Sequence[npt.NDArray[Any]]
+    grey: Sequence[npt.NDArray[np.float32]],
+    raw: Sequence[npt.NDArray[Any]],
+    features: Sequence[npt.NDArray[Any]],
+    chances: Sequence[npt.NDArray[np.float32]] = (),
 ) -> Figures:
     """Return the figures of the windows of one image.
 
@@ -79,6 +87,8 @@ def describe(
         The pixels that each was made from, of any shape.
     features : sequence of ndarray
         ``(F,)`` of each.
+    chances : sequence of ndarray
+        Probabilities that the network gives, ``(K, *space)``, of some of them.
     """
     noise = np.median([_noise(g) for g in grey])
     powers = np.mean([_powers(g) for g in grey], axis=0)
@@ -94,6 +104,7 @@ def describe(
         saturation=float(np.mean((values == values.min()) | (values == values.max()))),
         levels=min(12.0, float(np.log2(len(np.unique(values))))),
         features=np.mean(features, axis=0, dtype=np.float64),
+        output=describe_output(chances),
     )
 
 

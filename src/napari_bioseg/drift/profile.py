@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer
 
 from napari_bioseg.core.options import Options
 
-VERSION = 1
+VERSION = 2  # 1: nothing of the output
 _DIGITS = 5
 
 
@@ -48,6 +48,8 @@ class Profile(Options):
     features_sd: Numbers
     features_covariance: Numbers = Field(description="Lower triangle of the covariance of their drift.sketch")
     figures: dict[str, Spread] = Field(description="noise, contrast, snr, sharpness, saturation and levels")
+    output: Numbers = Field((), description="Mean of what the network says, see drift.output; none: not known")
+    output_sd: Numbers = ()
     thresholds: dict[str, float] = Field(description="Of each distance, above which is warned")
     objects: dict[str, float] = Field(
         default_factory=dict, description="Of the labels: share of the image, number per megapixel, diameter in pixels"

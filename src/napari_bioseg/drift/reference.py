@@ -7,8 +7,9 @@ from math import ceil
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from napari_bioseg.drift.distances import DISTANCES, SCALARS, bands, distances
+from napari_bioseg.drift.distances import SCALARS, bands, distances
 from napari_bioseg.drift.figures import Figures
 from napari_bioseg.drift.profile import Profile, Spread
 from napari_bioseg.drift.sketch import covariance, sketch
@@ -17,6 +18,7 @@ FALSE_ALARMS = 0.05
 _LEAST = 4  # images of a kind: fewer tell no spread
 _BLOCKS = 4  # into which the images of a single group are cut
 _MARGIN = 1.75  # by which thresholds of a single group are raised: its blocks are more alike than groups are
+_APART = 3  # groups below which bands are taken to vary on their own: one group left out, what is left is a single one
 _SIGMAS = 3.0
 _FLOOR_APART = 2.5  # of the spectrum, where its bands are taken to vary on their own
 _POOR = 0.1  # of the score below the usual one: to warn of such an image is no false alarm
@@ -25,6 +27,8 @@ _FLOOR = {
     "features": 1.2, "spectrum": 1.2,
 }  # fmt: skip
 """Thresholds are at least that high, those of single figures at least `_SIGMAS`: what varies less does not matter."""
+
+Floats = npt.NDArray[np.float64]
 
 
 class Known(NamedTuple):
@@ -77,18 +81,18 @@ def _kinds(known: Sequence[Known]) -> list[list[Known]]:
 
 
 def _of_kind(known: Sequence[Known]) -> Profile:
-    groups, single = _groups(known), len({k.group for k in known}) == 1
+    groups, count = _groups(known), len({k.group for k in known})
+    single, apart = count == 1, count < _APART
     names = list(dict.fromkeys(groups))
     usual = float(np.median([k.score for k in known])) - _POOR
     rows = []
     for name in names:
-        rest = _summary([k.figures for k, g in zip(known, groups, strict=True) if g != name], single=single)
+        rest = _summary([k.figures for k, g in zip(known, groups, strict=True) if g != name], apart=apart)
         left_out = [k for k, g in zip(known, groups, strict=True) if g == name]
         rows += [distances(k.figures, rest) for k in left_out if k.score >= usual]
-    profile = _summary([k.figures for k in known], single=single)
-    return profile.model_copy(
-        update={"groups": len({k.group for k in known}), "thresholds": _thresholds(rows, single=single)}
-    )
+    profile = _summary([k.figures for k in known], apart=apart)
+    thresholds = _thresholds(rows, single=single, apart=apart)
+    return profile.model_copy(update={"groups": count, "thresholds": thresholds})
 
 
 def _groups(known: Sequence[Known]) -> list[str]:
@@ -98,10 +102,9 @@ def _groups(known: Sequence[Known]) -> list[str]:
     return [f"block {i * min(_BLOCKS, len(known)) // len(known)}" for i in range(len(known))]
 
 
-def _summary(figures: Sequence[Figures], *, single: bool) -> Profile:
-    spectra, features = np.stack([f.spectrum for f in figures]), np.stack([f.features for f in figures])
+def _summary(figures: Sequence[Figures], *, apart: bool) -> Profile:
+    spectra, features, output = (np.stack([getattr(f, n) for f in figures]) for n in ("spectrum", "features", "output"))
     mean, sd = features.mean(0), features.std(0)
-    shared = covariance(sketch(features, mean, sd))
     scalars = {name: np.array([getattr(f, name) for f in figures]) for name in SCALARS}
     profile = Profile(
         images=len(figures),
@@ -112,22 +115,28 @@ def _summary(figures: Sequence[Figures], *, single: bool) -> Profile:
         spectrum_sd=tuple(spectra.std(0)),
         features=tuple(mean),
         features_sd=tuple(sd),
-        features_covariance=tuple(shared[np.tril_indices(len(shared))]),
+        features_covariance=_triangle(covariance(sketch(features, mean, sd))),
         figures={name: Spread(mean=float(v.mean()), sd=float(v.std())) for name, v in scalars.items()},
+        output=tuple(output.mean(0)),
+        output_sd=tuple(output.std(0)),
         thresholds={},
     )
-    if single:  # how bands vary together, one stack tells too little of
+    if apart:  # how bands vary together, one stack tells too little of
         return profile
-    together = covariance(bands(spectra, profile))
-    return profile.model_copy(update={"spectrum_covariance": tuple(together[np.tril_indices(len(together))])})
+    return profile.model_copy(update={"spectrum_covariance": _triangle(covariance(bands(spectra, profile)))})
 
 
-def _thresholds(rows: Sequence[Mapping[str, float]], *, single: bool) -> dict[str, float]:
-    table = np.array([[row[name] for name in DISTANCES] for row in rows])
-    floor = {**_FLOOR, "spectrum": _FLOOR_APART if single else _FLOOR["spectrum"]}
-    least = np.array([floor.get(name, _SIGMAS) for name in DISTANCES])
+def _triangle(matrix: Floats) -> tuple[float, ...]:
+    return tuple(matrix[np.tril_indices(len(matrix))])
+
+
+def _thresholds(rows: Sequence[Mapping[str, float]], *, single: bool, apart: bool) -> dict[str, float]:
+    names = list(rows[0])
+    table = np.array([[row[name] for name in names] for row in rows])
+    floor = {**_FLOOR, "spectrum": _FLOOR_APART if apart else _FLOOR["spectrum"]}
+    least = np.array([floor.get(name, _SIGMAS) for name in names])
     # Of fewer images than the rate asks for, the largest of each distance.
     rank = min(ceil((1 - FALSE_ALARMS) * (len(rows) + 1)), len(rows)) - 1
     scale = np.maximum(np.sort(table, axis=0)[rank] * (_MARGIN if single else 1.0), least)
     limit = max(1.0, float(np.sort((table / scale).max(axis=1))[rank]))
-    return {name: float(limit * s) for name, s in zip(DISTANCES, scale, strict=True)}
+    return {name: float(limit * s) for name, s in zip(names, scale, strict=True)}

@@ -55,13 +55,15 @@ def recent_change(rows: Sequence[Mapping[str, float]]) -> Change | None:
 
     if len(rows) < 2 * RECENT:
         return None
-    table = np.array([[row[name] for name in DISTANCES] for row in rows])
+    # Of images that were checked by a reference of version 1, the output is not known.
+    names = [name for name in DISTANCES if all(name in row for row in rows)]
+    table = np.array([[row[name] for name in names] for row in rows])
     before, now = table[:-RECENT], table[-RECENT:]
     chances = [stats.ks_2samp(b, n).pvalue for b, n in zip(before.T, now.T, strict=True)]
     best = int(np.argmin(chances))
-    if chances[best] >= _CHANCE / len(DISTANCES):
+    if chances[best] >= _CHANCE / len(names):
         return None
-    return Change(_first(table[:, best]), list(DISTANCES)[best], *(float(np.median(p[:, best])) for p in (before, now)))
+    return Change(_first(table[:, best]), names[best], *(float(np.median(p[:, best])) for p in (before, now)))
 
 
 def _first(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> int:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 from math import ceil, prod, sqrt
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,7 +15,7 @@ import torch
 from napari_bioseg.core.grey import grey_values
 from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
-from napari_bioseg.inference.engine import fused
+from napari_bioseg.inference.engine import activated, fused
 from napari_bioseg.inference.options import NetworkOptions
 from napari_bioseg.inference.plan import Plan, make_plan
 from napari_bioseg.inference.source import Source
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _EDGE = {"YX": 256, "ZYX": 128}  # of a window in the plane, model pixels
 _DEPTH = 8  # planes of a window of a volume
 _PLANES = 4  # among which the windows of a stack are spread
+_TO_END = 4  # windows on which a network is run to its end
 
 Floats = npt.NDArray[np.float32]
 
@@ -46,12 +47,15 @@ class Window:
         Mean of `Network.features` over the window, ``(F,)``.
     plane : tuple of int
         Index along the axes of the prediction but Y and X; of a volume's window the middle one.
+    chances : ndarray of float32 or None
+        Probabilities ``(K, *space)``, see `Encoder.chances`; None where the network was not run to its end.
     """
 
     grey: Floats
     raw: npt.NDArray[Any]
     features: Floats
     plane: tuple[int, ...]
+    chances: Floats | None = None
 
     @property
     def flat(self) -> Floats:
@@ -60,13 +64,19 @@ class Window:
 
 
 class Encoder:
-    """Runs a network as far as its features.
+    """Runs a network as far as its features, or to its end.
 
     Parameters
     ----------
     model : Model
     device : str
         As in `NetworkOptions`.
+
+    Attributes
+    ----------
+    tells : bool
+        Whether what the network says of pixels tells how good its result is: the centres of a detector are points, of
+        which it is as sure when it misses most of them (`python -m benchmarks.drift models/cdv-yolo`).
 
     Raises
     ------
@@ -79,10 +89,20 @@ class Encoder:
         self._layout = torch.channels_last if model.axes == "YX" else torch.contiguous_format
         self._network = fused(model.network).to(self._device)
         self._network.to(memory_format=self._layout)  # type: ignore[call-overload]
+        self._activation = model.card.output.to_apply
+        self.tells = model.card.task != "detection"
 
     def __call__(self, grey: Floats) -> Floats:
         """Return the mean features ``(F,)`` of a window."""
         return self.pooled(grey, tuple(range(1, grey.ndim + 1)))
+
+    @torch.inference_mode()
+    def chances(self, grey: Floats) -> Floats:
+        """Return the probabilities ``(K, *space)`` of a window."""
+        inside = tuple(slice(n) for n in grey.shape)
+        logits = self._network(self._tensor(grey))[0].float()
+        chances: Floats = activated(logits, self._activation).cpu().numpy()
+        return chances[(slice(None), *inside)]
 
     @torch.inference_mode()
     def pooled(self, grey: Floats, axes: tuple[int, ...]) -> Floats:
@@ -90,11 +110,13 @@ class Encoder:
 
         It is mirrored out to multiples of the stride.
         """
+        features: Floats = self._network.features(self._tensor(grey))[0].mean(dim=axes).float().cpu().numpy()
+        return features
+
+    def _tensor(self, grey: Floats) -> torch.Tensor:
         missing = [(0, -n % stride) for n, stride in zip(grey.shape, self._stride, strict=True)]
         whole = np.pad(grey, missing, mode="symmetric")
-        x = torch.from_numpy(whole)[None, None].to(self._device, memory_format=self._layout)
-        features: Floats = self._network.features(x)[0].mean(dim=axes).float().cpu().numpy()
-        return features
+        return torch.from_numpy(whole)[None, None].to(self._device, memory_format=self._layout)
 
 
 def read_windows(
@@ -149,6 +171,26 @@ def read_windows(
         grey, raw = source.read_both(index, spans)
         found.append(Window(grey, raw, encoder(grey), _plane(plan, index, spans)))
         job.step()
+    return found
+
+
+def run_to_end(windows: Sequence[Window], encoder: Encoder, job: Job | None = None) -> list[Window]:
+    """Return the windows, about `_TO_END` of them with what the network says of them: it takes longer than features.
+
+    Of a network that does not tell by that how good its result is, they are returned as they are.
+
+    Raises
+    ------
+    Cancelled
+        The job was stopped.
+    """
+    if not encoder.tells:
+        return list(windows)
+    job, step = job or Job(), ceil(len(windows) / _TO_END)
+    found = []
+    for i, window in enumerate(windows):
+        job.check()
+        found.append(window if i % step else replace(window, chances=encoder.chances(window.grey)))
     return found
 
 

@@ -37,6 +37,7 @@ _REMEDIES = {
         "Set pixel size", "Give the image the pixel size that it looks like, so that the model resamples it"
     ),
 }
+_RESULT = {True: "The result is likely worse.", False: "What is found looks as usual."}
 _RESAMPLE = Remedy("Resample", "Bring the image to the pixel size of the model")
 _CORRECT = Remedy("Correct", "Open the panel for corrections at the plane that is furthest from the training")
 
@@ -129,11 +130,22 @@ def meaning(row: str) -> str:
     return DISTANCES[row.replace(" ", "_")]
 
 
+def warning(drift: Drift) -> str:
+    """Return the most telling cause, and what follows of it for the result where that is known."""
+    words = drift.causes[0].words
+    return words if drift.worse is None else f"{words}. {_RESULT[drift.worse]}"
+
+
 def verdict(drift: Drift) -> str:
     """Say in one line how an image stands to the training."""
     if not drift.warned:
         return f"✓ {drift.image}: like what {drift.model} was trained on."
-    return f"⚠ {drift.image}: unlike what {drift.model} was trained on."
+    return f"{sign(drift)} {drift.image}: unlike what {drift.model} was trained on{drift.consequence}."
+
+
+def sign(drift: Drift) -> str:
+    """Return the sign before a warning: a milder one where the result looks as usual."""
+    return "ℹ" if drift.worse is False else "⚠"
 
 
 def sentence(words: str) -> str:

@@ -33,14 +33,17 @@ class DriftRow(QFrame):
         layout.addLayout(building.row(self.fix_button, self.details_button))
         self.setLayout(layout)
         self.setVisible(False)
-        self.show_theme(viewer.theme if hasattr(viewer, "theme") else "dark")
+        self._mild = False
+        self._theme = viewer.theme if hasattr(viewer, "theme") else "dark"
+        self.show_theme(self._theme)
 
     def show_theme(self, theme: str) -> None:
         """Take the colours of napari's theme."""
-        color = get_theme(theme).warning.as_hex()
+        self._theme, colors = theme, get_theme(theme)
+        color = (colors.secondary if self._mild else colors.warning).as_hex()
         self.setStyleSheet(f"#drift {{ border: 1px solid {color}; border-left: 5px solid {color}; }}")
 
-    def warn(self, words: str, every: str, remedy: Remedy | None) -> None:
+    def warn(self, words: str, every: str, remedy: Remedy | None, *, mild: bool = False) -> None:
         """Show a warning.
 
         Parameters
@@ -51,10 +54,14 @@ class DriftRow(QFrame):
             All of them, for the tooltip.
         remedy : Remedy or None
             Of the most telling one; none: nothing can be done.
+        mild : bool
+            Whether the result looks as usual all the same.
         """
-        self.words.setText(f"⚠ {sentence(words)}")
+        self._mild = mild
+        self.show_theme(self._theme)
+        self.words.setText(f"{'ℹ' if mild else '⚠'} {sentence(words)}")
         self.words.setToolTip(every)
-        self.words.setAccessibleName(f"Warning: {words}")
+        self.words.setAccessibleName(f"{'Note' if mild else 'Warning'}: {words}")
         self.fix_button.setVisible(remedy is not None)
         if remedy is not None:
             self.fix_button.setText(remedy.words)

@@ -7,7 +7,7 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_bioseg.plugin.drift_entries import Remedy, for_kind, remedy
+from napari_bioseg.plugin.drift_entries import Remedy, for_kind, remedy, warning
 from napari_bioseg.plugin.first_look import Checked, Findings, FirstLook, first_look, remember_look
 from napari_bioseg.plugin.images import image_of_layer
 from napari_bioseg.plugin.kind_look import misfit
@@ -103,9 +103,11 @@ class DriftWatch(QObject):
         else:
             button = remedy(causes[0], card, image_of_layer(look.layer))
         every = "\n".join(f"• {w}" for w in (*([words] if words else []), *(c.words for c in causes)))
-        self._row.warn(words or causes[0].words, f"Unlike what {card.name} was trained on:\n{every}", button)
+        mild = not words and drift is not None and drift.worse is False
+        text = words if words or drift is None else warning(drift)
+        self._row.warn(text, f"Unlike what {card.name} was trained on:\n{every}", button, mild=mild)
         self._row.details_button.setVisible(self.checked is not None)
-        self.warned.emit(words or causes[0].words)
+        self.warned.emit(text)
 
     def _hide(self) -> None:
         self._look = self.checked = self._better = None

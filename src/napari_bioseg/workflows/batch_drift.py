@@ -39,7 +39,7 @@ def drift_of(task: Task, image: Image, known: Loaded, job: Job) -> dict[str, Any
         return {}
     return {
         "drift": {name: round(value, 5) for name, value in found.distances.items()} | {_SCORE: round(found.score, 4)},
-        "warning": "; ".join(cause.words for cause in found.causes),
+        "warning": "; ".join([*(["the result is likely worse"] * bool(found.worse)), *(c.words for c in found.causes)]),
         "causes": tuple(cause.name for cause in found.causes),
     }
 

@@ -15,6 +15,7 @@ from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
 from napari_bioseg.drift import (
     DISTANCES,
+    OUTPUT,
     Cause,
     Figures,
     Profile,
@@ -24,7 +25,7 @@ from napari_bioseg.drift import (
     nearest,
     ratios,
 )
-from napari_bioseg.inference.windows import Encoder, Window, read_windows
+from napari_bioseg.inference.windows import Encoder, Window, read_windows, run_to_end
 from napari_bioseg.io import open_image
 from napari_bioseg.models import load_model, refusal
 from napari_bioseg.models.normalise import apply_normalisation
@@ -76,6 +77,12 @@ class Drift:
         return bool(self.causes)
 
     @property
+    def worse(self) -> bool | None:
+        """Whether the result is likely worse, since what the network finds is unusual, too; None where not known."""
+        over = [self.ratios[name] for name in OUTPUT if name in self.ratios]
+        return max(over) > 1 if over else None
+
+    @property
     def score(self) -> float:
         """The largest ratio: above 1 is warned of."""
         return max(self.ratios.values())
@@ -86,6 +93,7 @@ class Drift:
             "image": self.image,
             "model": self.model,
             "warned": self.warned,
+            "worse": self.worse,
             "score": round(self.score, 3),
             "causes": [{"name": c.name, "words": c.words, "action": c.action, "amount": c.amount} for c in self.causes],
             "distances": {name: round(value, 5) for name, value in self.distances.items()},
@@ -95,7 +103,15 @@ class Drift:
     def __str__(self) -> str:
         if not self.warned:
             return f"{self.image}: like what {self.model} was trained on"
-        return f"{self.image}: unlike what {self.model} was trained on: {'; '.join(c.words for c in self.causes)}"
+        causes = "; ".join(cause.words for cause in self.causes)
+        return f"{self.image}: unlike what {self.model} was trained on{self.consequence}: {causes}"
+
+    @property
+    def consequence(self) -> str:
+        """What follows from a warning, as the end of a sentence; empty where that is not known."""
+        if self.worse is None:
+            return ""
+        return ", and the result is likely worse" if self.worse else ", though what it finds looks as usual"
 
 
 def check_drift(
@@ -161,7 +177,7 @@ def compare_with_training(
         raise IncompatibleImageError(image.name, f"{model.card.name} {reason}", "Choose another model")
     box = parse_region(options.region, *prediction_grid(image))
     encoder = encoder or Encoder(model, options.device)
-    found = read_windows(image, model, encoder, options, count=windows, box=box, job=job)
+    found = run_to_end(read_windows(image, model, encoder, options, count=windows, box=box, job=job), encoder, job)
     figures = describe_windows(found)
     profile = nearest(figures, profile)
     measured = distances(figures, profile)
@@ -178,13 +194,17 @@ def profile_of(card: Card) -> Profile | None:
         profile = Profile.checked(card.profile, card.name) if card.profile else None
     except RecipeError:
         return None
-    told = profile is not None and all(set(kind.thresholds) == set(DISTANCES) for kind in (profile, *profile.others))
-    return profile if told else None
+    return profile if profile is not None and all(map(_is_whole, (profile, *profile.others))) else None
+
+
+def _is_whole(kind: Profile) -> bool:
+    return set(kind.thresholds) == set(DISTANCES) - (set() if kind.output else set(OUTPUT))
 
 
 def describe_windows(windows: Sequence[Window]) -> Figures:
     """Return the figures of the windows of one image."""
-    return describe([w.flat for w in windows], [w.raw for w in windows], [w.features for w in windows])
+    chances = [w.chances for w in windows if w.chances is not None]
+    return describe([w.flat for w in windows], [w.raw for w in windows], [w.features for w in windows], chances)
 
 
 def _furthest(windows: Sequence[Window], profile: Profile) -> tuple[tuple[int, ...], ...]:
@@ -208,5 +228,7 @@ def _inverted(windows: Sequence[Window], model: Model, encoder: Encoder, profile
         # Its percentiles need not lie as far from either end.
         figures = normalisation.fit(np.stack(turned))
         turned = [apply_normalisation(grey, *figures, normalisation.clip) for grey in turned]
-    changed = [replace(w, grey=grey, features=encoder(grey)) for w, grey in zip(some, turned, strict=True)]
+    changed = [
+        replace(w, grey=grey, features=encoder(grey), chances=None) for w, grey in zip(some, turned, strict=True)
+    ]
     return ratios(distances(describe_windows(changed), profile), profile)

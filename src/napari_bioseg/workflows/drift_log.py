@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from napari_bioseg.core.files import append_line
-from napari_bioseg.drift import DISTANCES, recent_change
+from napari_bioseg.drift import DISTANCES, OUTPUT, recent_change
 from napari_bioseg.runs.register import data_folder
 from napari_bioseg.workflows.drift_check import Drift
 
@@ -107,6 +107,6 @@ def _entry(line: str) -> LoggedDrift | None:
     try:
         values = json.loads(line)
         entry = LoggedDrift(**{**values, "causes": tuple(values["causes"])})
-        return entry if set(entry.distances) == set(DISTANCES) else None
+        return entry if set(DISTANCES) - set(OUTPUT) <= set(entry.distances) <= set(DISTANCES) else None
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
