@@ -22,22 +22,21 @@ import numpy.typing as npt
 
 from benchmarks.drift_changes import Truth, changed
 from benchmarks.drift_tables import Row, cause_table, table, worse_table
+from benchmarks.folds import first_fold
 from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.core.files import whole_or_nothing
 from napari_bioseg.core.image import Image, image_from_array
 from napari_bioseg.core.job import Job
 from napari_bioseg.io import open_image
 from napari_bioseg.models.model import Model, read_model
-from napari_bioseg.training.loop import chosen_network
 from napari_bioseg.training.open_pairs import data_root
-from napari_bioseg.training.recipe import Recipe, read_recipe
+from napari_bioseg.training.recipe import Recipe
 from napari_bioseg.workflows.box_evaluation import evaluate_boxes
 from napari_bioseg.workflows.drift_check import Drift, compare_with_training
 from napari_bioseg.workflows.evaluation import evaluate_image
 from napari_bioseg.workflows.options import DriftOptions, EvaluateOptions
 from napari_bioseg.workflows.profiling import profile_training
 from napari_bioseg.workflows.recipe_data import recipe_on_card, tested_on
-from napari_bioseg.workflows.training import make_card
 
 _EDGE, _DEPTH = {"YX": 768, "ZYX": 160}, 12  # of a part of a test image
 _PARTS = {"YX": 6, "ZYX": 1}  # of each test image
@@ -97,9 +96,7 @@ def subject(path: Path) -> tuple[Recipe, Model]:
     A card has its profile, of the same training pairs; the network of a fold has none yet.
     """
     if (path / "recipe.yaml").is_file():
-        recipe = read_recipe(path / "recipe.yaml")
-        recipe = recipe.without_fold(recipe.folds[0])
-        model = Model(make_card(recipe), chosen_network(recipe, path / "fold-1", None))
+        recipe, model = first_fold(path)
     else:
         model = read_model(path)
         recipe = recipe_on_card(model.card)

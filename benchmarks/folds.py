@@ -1,0 +1,17 @@
+"""The network of a fold as a model: what it was not trained on, the shipped one of that name may have seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari_bioseg.models.model import Model
+from napari_bioseg.training.loop import chosen_network
+from napari_bioseg.training.recipe import Recipe, read_recipe
+from napari_bioseg.workflows.training import make_card
+
+
+def first_fold(run: Path) -> tuple[Recipe, Model]:
+    """Return the recipe of the first fold of a run, with what it leaves out as test pairs, and its network."""
+    recipe = read_recipe(run / "recipe.yaml")
+    recipe = recipe.without_fold(recipe.folds[0])
+    return recipe, Model(make_card(recipe), chosen_network(recipe, run / "fold-1", None))
