@@ -71,7 +71,7 @@ def test_a_stopped_scoring_writes_no_model(make_recipe: MakeRecipe, tmp_path: Pa
     assert not (tmp_path / "run" / "squares").exists()
 
 
-_BASE = "vessels-unet3d-base"
+_BASE = "cdv-yolo-base"
 
 
 @pytest.mark.parametrize(
@@ -81,11 +81,11 @@ _BASE = "vessels-unet3d-base"
         ("squares", "membranes-unet2d", "`bioseg train recipe.yaml continue_from=membranes-unet2d`"),
         ("membranes-unet2d", None, "`bioseg train models/recipes/membranes-unet2d.yaml`\n"),
         (
-            "vessels-unet3d",
+            "cdv-yolo",
             f"/somewhere/{_BASE}",
             (
                 f"`bioseg train models/recipes/{_BASE}.yaml`, then "
-                f"`bioseg train models/recipes/vessels-unet3d.yaml continue_from=runs/{_BASE}/{_BASE}`\n"
+                f"`bioseg train models/recipes/cdv-yolo.yaml continue_from=runs/{_BASE}/{_BASE}`\n"
             ),
         ),
     ],
