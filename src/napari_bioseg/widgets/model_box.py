@@ -125,12 +125,12 @@ class ModelBox(QWidget):
             name = self.made_for(self._kind) or name
         self.combo.setCurrentIndex(self.combo.findData(name) if name else min(0, len(self._cards) - 1))
 
-    def _strangeness(self, card: Card) -> tuple[bool, float, int]:
-        """Return what is least for the model to propose: another kind, how far its pixels are, then its classes."""
+    def _strangeness(self, card: Card) -> tuple[bool, float, int, bool]:
+        """Return what is least for the model to propose: another kind, its pixels are far, many classes, several networks."""
         image = self._image
         sizes = {} if image is None else dict(zip(image.spatial_axes, image.pixel_size(), strict=True))
         other = bool(self._kind) and card.kind != self._kind
-        return other, pixel_distance(card.input, sizes), len(card.classes)
+        return other, pixel_distance(card.input, sizes), len(card.classes), card.architecture.name == "ensemble"
 
     def _picked(self) -> None:
         # By the user's hand: this choice outlives an image that the model cannot take.
