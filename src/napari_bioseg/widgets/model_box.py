@@ -126,7 +126,7 @@ class ModelBox(QWidget):
         self.combo.setCurrentIndex(self.combo.findData(name) if name else min(0, len(self._cards) - 1))
 
     def _strangeness(self, card: Card) -> tuple[bool, float, int, bool]:
-        """Return what is least for the model to propose: another kind, its pixels are far, many classes, several networks."""
+        """Return what is least for the model to propose: another kind, far pixels, many classes, several networks."""
         image = self._image
         sizes = {} if image is None else dict(zip(image.spatial_axes, image.pixel_size(), strict=True))
         other = bool(self._kind) and card.kind != self._kind
