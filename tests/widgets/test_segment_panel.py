@@ -102,6 +102,22 @@ def test_the_model_whose_pixels_are_nearest_is_proposed(qtbot, size, proposed):
     assert box.combo.currentData() == proposed
 
 
+def test_of_two_alike_the_one_that_is_no_ensemble_is_proposed(qtbot):
+    from napari_bioseg.core import image_from_array
+    from napari_bioseg.models import find_model
+    from napari_bioseg.models.card import read_card
+    from napari_bioseg.widgets.model_box import ModelBox
+
+    card = read_card(find_model("membranes-unet2d"))
+    several = {"name": "ensemble", "arguments": {"members": [card.architecture.model_dump(mode="json")]}}
+    pair = card.model_copy(update={"name": "a-pair", "architecture": type(card.architecture).checked(several, "card")})
+    box = ModelBox()
+    qtbot.addWidget(box)
+    box.set_image(image_from_array(np.zeros((2, 8, 8), np.uint8), "ZYX", pixel_size={"Y": 0.004, "X": 0.004}))
+    box.set_models([pair, card])
+    assert box.combo.currentData() == "membranes-unet2d"
+
+
 def test_while_models_are_looked_for_none_is_said_to_be_missing(qtbot):
     from napari_bioseg.widgets.model_box import ModelBox
 
