@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from napari.utils.theme import get_theme
 from scipy import ndimage
 
 from napari_bioseg.core.image import image_from_array
@@ -20,6 +19,13 @@ from napari_bioseg.widgets.drift_row import DriftRow
 from .conftest import WAIT
 
 pytestmark = pytest.mark.gui
+
+
+def warning_color(theme):
+    from napari.utils.theme import get_theme
+
+    return get_theme(theme).warning.as_hex()
+
 
 PLACE = {"scale": (2.0, 0.5, 0.5), "units": ("um",) * 3, "axis_labels": ("z", "y", "x")}
 
@@ -111,7 +117,7 @@ def test_the_warning_comes_before_the_labels_and_its_button_mends_the_image(
     row = panel.view.drift
     assert row.isVisible()
     assert row.words.text() == "ℹ Light and dark are inverted: invert the image. What is found looks as usual."
-    assert get_theme(window.theme).warning.as_hex() not in row.styleSheet()
+    assert warning_color(window.theme) not in row.styleSheet()
     assert all(cause.words in row.words.toolTip() for cause in panel.drift.checked.drift.causes)
     assert logged() == [("stack", True)]
     provenance = result_of(labels).segmentation.provenance
@@ -138,7 +144,7 @@ def test_the_warning_comes_before_the_labels_and_its_button_mends_the_image(
 
 def test_a_warning_of_a_poor_result_stands_out(viewer):
     row = DriftRow(viewer)
-    color = get_theme("dark").warning.as_hex()
+    color = warning_color("dark")
     for mild in (True, False):
         row.warn("Noise. The result is likely worse.", "• Noise", None, mild=mild)
         assert (color in row.styleSheet()) != mild
