@@ -275,7 +275,7 @@ def test_boxes_that_are_corrected_stay_when_detecting_again(qtbot, viewer, panel
     with qtbot.waitSignal(panel.correct.opened, timeout=WAIT):
         panel.view.start_button.click()
     qtbot.waitUntil(lambda: not panel.running, timeout=WAIT)
-    assert panel.view.state.text() == "0 edits, all saved · frames.ome.tif.bioseg"
+    assert panel.view.state.text() == "0 edits, all saved\nframes.ome.tif.bioseg"
     second = run(qtbot, panel)
     assert {layer.name, second.name} == {"frames · corrected", "frames · cdv-yolo"}
     assert layer in viewer.layers
