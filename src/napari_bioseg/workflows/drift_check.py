@@ -157,11 +157,13 @@ def compare_with_training(
     *,
     windows: int = 12,
     encoder: Encoder | None = None,
+    to_end: bool = True,
     job: Job | None = None,
 ) -> Drift:
     """Check an image for a model that is loaded; `windows` is about how many parts of it are looked at.
 
-    Who checks many images gives the encoder that it made of the model.
+    Who checks many images gives the encoder that it made of the model. Where the network is not run `to_end`, which
+    takes most of the time, what it finds is not compared.
 
     Raises
     ------
@@ -177,7 +179,9 @@ def compare_with_training(
         raise IncompatibleImageError(image.name, f"{model.card.name} {reason}", "Choose another model")
     box = parse_region(options.region, *prediction_grid(image))
     encoder = encoder or Encoder(model, options.device)
-    found = run_to_end(read_windows(image, model, encoder, options, count=windows, box=box, job=job), encoder, job)
+    found = read_windows(image, model, encoder, options, count=windows, box=box, job=job)
+    if to_end:
+        found = run_to_end(found, encoder, job)
     figures = describe_windows(found)
     profile = nearest(figures, profile)
     measured = distances(figures, profile)
