@@ -14,7 +14,6 @@ from napari_bioseg.plugin.box_layer import state_of
 from napari_bioseg.plugin.first_look import Checked
 from napari_bioseg.plugin.session import result_of
 from napari_bioseg.plugin.settings import change_settings, load_settings
-from napari_bioseg.widgets.drift_row import DriftRow
 
 from .conftest import WAIT
 
@@ -143,6 +142,8 @@ def test_the_warning_comes_before_the_labels_and_its_button_mends_the_image(
 
 
 def test_a_warning_of_a_poor_result_stands_out(viewer):
+    from napari_bioseg.widgets.drift_row import DriftRow
+
     row = DriftRow(viewer)
     color = warning_color("dark")
     for mild in (True, False):
