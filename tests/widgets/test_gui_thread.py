@@ -32,7 +32,8 @@ LIGHT = (
     "torch/package/package_importer.py:_patched_getfile",  # what torch puts in place of inspect.getfile, for all
     "postprocess/options.py:",  # fills in the model's values
     "postprocess/plane.py:PlaneDecoder.knows_cuts",  # compares options
-    "postprocess/plane.py:_",  # the same
+    "postprocess/plane.py:_cuts",  # the same
+    "postprocess/plane.py:_without_cut",  # the same
     "models/card.py:OutputSpec.decision",  # a few options by name
     "models/pixel_size.py:",  # a few numbers: which model is proposed
     "workflows/drift_look.py:drift_options",  # a few options as others
