@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+import torch
 import yaml
 
 from napari_bioseg import detect, open_image, segment
@@ -18,11 +19,13 @@ from napari_bioseg.io.boxes import read_boxes_csv, write_boxes_csv
 from napari_bioseg.metrics import dice, iou, pixel_accuracy
 from napari_bioseg.metrics.detection import f1_at
 from napari_bioseg.models import load_model, read_card
+from napari_bioseg.models.model import Model
 from napari_bioseg.runs import Run
 from napari_bioseg.simulate import emccd_frames
 from napari_bioseg.tasks import TASKS, Decision
 from napari_bioseg.training.recipe import Recipe
 from napari_bioseg.workflows import training
+from napari_bioseg.workflows.card_scores import Tested
 from napari_bioseg.workflows.readme import readme
 from napari_bioseg.workflows.training import make_card, train
 
@@ -62,6 +65,21 @@ def _check_confusion(run: Path) -> None:
     counts = np.array([row[1:] for row in table], int)
     assert np.array_equal(counts, np.sum([line["confusion"] for line in lines], axis=0))
     assert counts.sum(axis=1).tolist() == [736 * len(lines), 288 * len(lines)]
+
+
+def test_what_ships_in_16_bits_is_what_was_scored(make_recipe: MakeRecipe, tmp_path: Path) -> None:
+    scored = []
+
+    def watched(recipe: Recipe, model: Model, job: Job) -> Tested:
+        scored.append({k: v.clone() for k, v in model.network.state_dict().items()})
+        return tested(recipe, model, job)
+
+    tested = training._test
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "_test", watched)
+        model = load_model(train(make_recipe(stored_as="float16"), tmp_path / "run"))
+    assert model.card.stored_as == "float16"
+    assert all(torch.equal(value, scored[-1][name]) for name, value in model.network.state_dict().items())
 
 
 def test_a_stopped_scoring_writes_no_model(make_recipe: MakeRecipe, tmp_path: Path) -> None:

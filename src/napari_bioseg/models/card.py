@@ -17,6 +17,7 @@ CARD_FILE = "card.yaml"
 WEIGHTS_FILE, ONNX_FILE = "weights.safetensors", "weights.onnx"
 ONNX = "onnx"
 """Name of the architecture that an ONNX file is, network and weights in one."""
+StoredAs = Literal["float32", "float16"]
 
 README_FILE = "README.md"
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -137,6 +138,7 @@ class Card(Options):
     data: str = Field(description="What it was trained on")
     split: str = Field(description="What was trained on, chosen on and tested on")
     scores: tuple[Score, ...] = ()
+    stored_as: StoredAs = Field("float32", description="Kernels in the weights file; the network computes in float32")
     sha256: str = Field("", description="Of the weights file")
     recipe: dict[str, Any] = Field(default_factory=dict, description="The effective recipe of the training")
     profile: dict[str, Any] = Field(

@@ -9,9 +9,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from napari_bioseg.core.errors import BiosegError, BrokenModelError
+from napari_bioseg.core.errors import BiosegError, BrokenModelError, RecipeError
 from napari_bioseg.core.files import file_sha256, whole_or_nothing
-from napari_bioseg.models.card import CARD_FILE, README_FILE, Card, check_weights, read_card
+from napari_bioseg.models.card import CARD_FILE, README_FILE, Card, StoredAs, check_weights, read_card
 from napari_bioseg.models.network import Network
 from napari_bioseg.models.onnx_network import OnnxNetwork
 from napari_bioseg.models.registry import build_network
@@ -90,10 +90,34 @@ def write_model(folder: Path, card: Card, network: torch.nn.Module, readme: str)
         if isinstance(network, OnnxNetwork):
             weights.write_bytes(network.data)
         else:
-            save_file({k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}, weights)
+            save_file(_stored(network, card.stored_as), weights)
         # safetensors writes for the owner alone; a model is for everyone who may read the folder.
         weights.chmod(0o644)
         card = card.model_copy(update={"sha256": file_sha256(weights)})
         (part / CARD_FILE).write_text(card.to_yaml(), encoding="utf-8")
         (part / README_FILE).write_text(readme, encoding="utf-8")
     return card
+
+
+def rounded(network: Network, stored_as: StoredAs) -> Network:
+    """Round the weights of a network to what its file will hold, and return it: what ships is what is scored.
+
+    Raises
+    ------
+    RecipeError
+        A weight is too large for float16.
+    """
+    network.load_state_dict(_stored(network, stored_as))
+    return network
+
+
+def _stored(network: torch.nn.Module, stored_as: StoredAs) -> dict[str, torch.Tensor]:
+    state = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
+    if stored_as == "float32":
+        return state
+    # Biases and statistics of norms are few, and a variance may be out of the range of 16 bits.
+    halves = {k: v.half() for k, v in state.items() if v.is_floating_point() and v.ndim > 1}
+    large = [k for k, v in halves.items() if not v.isfinite().all()]
+    if large:
+        raise RecipeError("stored_as", f"weights of {large[0]} are too large for float16", "Set stored_as: float32")
+    return state | halves

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from napari_bioseg.core.errors import RecipeError
 from napari_bioseg.core.options import Options, read_yaml
 from napari_bioseg.core.prediction import ClassInfo
-from napari_bioseg.models.card import NAME, ArchitectureSpec, InputSpec, OutputSpec
+from napari_bioseg.models.card import NAME, ArchitectureSpec, InputSpec, OutputSpec, StoredAs
 from napari_bioseg.training.layers import effective
 from napari_bioseg.training.recipe_parts import Augmentation, CardText, Member, Pair, Simulated
 
@@ -115,6 +115,9 @@ class Recipe(Options):
     seeds: tuple[int, ...] = Field((), description="Instead of seed, several: a network for each of them, averaged")
     ensemble: Literal["none", "folds"] = Field(
         "none", description="folds: the networks of the folds are averaged, none is trained on all groups"
+    )
+    stored_as: StoredAs = Field(
+        "float32", description="Kernels in the model's file: float16 is half as large, 3 digits a number"
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 

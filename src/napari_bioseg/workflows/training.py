@@ -12,7 +12,7 @@ from napari_bioseg.core.job import Job
 from napari_bioseg.inference import PredictOptions
 from napari_bioseg.models.card import ArchitectureSpec, Card, Score
 from napari_bioseg.models.ensemble import join
-from napari_bioseg.models.model import Model, write_model
+from napari_bioseg.models.model import Model, rounded, write_model
 from napari_bioseg.models.network import Network
 from napari_bioseg.models.zoo import load_model, pinned
 from napari_bioseg.runs import Run
@@ -95,6 +95,7 @@ def _train(asked: Recipe, recipe: Recipe, run: Run, job: Job) -> Path:
     elif recipe.ensemble == "none":
         trained = [fit_members(recipe, final_run(recipe, folder), run, job)]
     architecture, network = join(trained, recipe.output.activation)
+    network = rounded(network, recipe.stored_as)
     recipe = _with_best_threshold(recipe, network, job)
     tested = _test(recipe, Model(make_card(recipe), network), job)
     _log(run, [*rows, *tested], [*([None] * len(rows)), *_before(recipe, tested, job)])
@@ -127,6 +128,7 @@ def _train_kinds(asked: Recipe, recipe: Recipe, run: Run, job: Job) -> Path:
     card = make_card(recipe.model_copy(update={"pairs": asked.pairs}))
     architecture, network = fit_members(recipe, final_run(recipe, run.folder), run, job)
     model = _calibrated(recipe, Model(card.model_copy(update={"architecture": architecture}), network), run, job)
+    rounded(model.network, recipe.stored_as)
     judged += judge(recipe, model, "test", job)
     card = model.card.model_copy(update={"scores": kind_scores(recipe, judged) if judged else ()})
     write_model(run.folder / recipe.name, card, model.network, readme(card))
@@ -193,6 +195,7 @@ def make_card(recipe: Recipe, scores: tuple[Score, ...] = ()) -> Card:
         input=recipe.input,
         output=recipe.output,
         classes=recipe.classes,
+        stored_as=recipe.stored_as,
         scores=scores,
         recipe=recipe.model_dump(mode="json", exclude={"card", "name"}),
     )
