@@ -99,6 +99,7 @@ def from_fold(case: Case, runs: Path, folder: Path) -> Case:
         return case
     start = folder / "start" / case.model
     if not start.is_dir():
+        start.parent.mkdir(parents=True, exist_ok=True)
         _, model = first_fold(run)
         write_model(start, model.card, model.network, readme(model.card))
     return replace(case, model=str(start))

@@ -100,7 +100,7 @@ def write_model(folder: Path, card: Card, network: torch.nn.Module, readme: str)
 
 
 def rounded(network: Network, stored_as: StoredAs) -> Network:
-    """Round the weights of a network to what its file will hold, and return it: what ships is what is scored.
+    """Round the weights of a network to what its file will hold, in place, and return it: what ships is scored.
 
     Raises
     ------

@@ -86,7 +86,8 @@ def _train(asked: Recipe, recipe: Recipe, run: Run, job: Job) -> Path:
     for place, part in fold_runs(recipe, folder):
         if trained and job.finishing:
             break
-        trained.append(fit_members(part, place, run, job))
+        architecture, network = fit_members(part, place, run, job)
+        trained.append((architecture, rounded(network, recipe.stored_as)))
         rows += _test(part, Model(make_card(part), trained[-1][1]), job)
     if trained and job.finishing:
         job.note(_told_folds(recipe, len(trained)))
@@ -95,7 +96,7 @@ def _train(asked: Recipe, recipe: Recipe, run: Run, job: Job) -> Path:
     elif recipe.ensemble == "none":
         trained = [fit_members(recipe, final_run(recipe, folder), run, job)]
     architecture, network = join(trained, recipe.output.activation)
-    network = rounded(network, recipe.stored_as)
+    rounded(network, recipe.stored_as)
     recipe = _with_best_threshold(recipe, network, job)
     tested = _test(recipe, Model(make_card(recipe), network), job)
     _log(run, [*rows, *tested], [*([None] * len(rows)), *_before(recipe, tested, job)])
@@ -124,7 +125,9 @@ def _train_kinds(asked: Recipe, recipe: Recipe, run: Run, job: Job) -> Path:
     judged: list[Judged] = []
     for place, part in fold_runs(recipe, run.folder):
         _, network = fit_members(part, place, run, job)
-        judged += judge(part, _calibrated(part, Model(make_card(part), network), run, job), "test", job)
+        model = _calibrated(part, Model(make_card(part), network), run, job)
+        rounded(model.network, recipe.stored_as)
+        judged += judge(part, model, "test", job)
     card = make_card(recipe.model_copy(update={"pairs": asked.pairs}))
     architecture, network = fit_members(recipe, final_run(recipe, run.folder), run, job)
     model = _calibrated(recipe, Model(card.model_copy(update={"architecture": architecture}), network), run, job)
