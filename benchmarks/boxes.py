@@ -16,7 +16,8 @@ import numpy as np
 
 from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.core.image import image_from_array
-from napari_bioseg.plugin.box_layer import BoxState, box_layer, rectangles, tune
+from napari_bioseg.plugin.box_layer import box_layer, tune
+from napari_bioseg.plugin.box_state import BoxState, rectangles
 from napari_bioseg.postprocess.boxes import BoxOptions, BoxSelector
 
 COUNT, EDGE, FRAMES = 5000, 512, 20

@@ -29,7 +29,7 @@ def test_it_says_kind_confidence_and_models(sections: Path, here: Here) -> None:
     assert (code, found["kind"]) == (0, "EM")
     assert found["confidence"] == max(found["probabilities"].values()) > 0.5
     assert np.isclose(sum(found["probabilities"].values()), 1, atol=1e-3)
-    assert {"membranes-unet2d", "em-multiclass-unet2d"} == set(found["models"])
+    assert {"membranes-unet2d", "membranes-ensemble", "em-multiclass-unet2d"} == set(found["models"])
 
 
 def test_another_model_cannot_tell_kinds_and_the_gate_cannot_segment(sections: Path, here: Here) -> None:

@@ -22,7 +22,8 @@ from napari_bioseg.corrections.project import open_project, project_beside
 from napari_bioseg.corrections.records import BoxEdit
 from napari_bioseg.plugin.box_correcting import begin_boxes, go_on_boxes, show_boxes, start_of_boxes
 from napari_bioseg.plugin.box_correction import box_correction_of
-from napari_bioseg.plugin.box_layer import BoxState, box_layer, boxes_of, check, column_of, state_of, tune
+from napari_bioseg.plugin.box_layer import box_layer, check, tune
+from napari_bioseg.plugin.box_state import BoxState, boxes_of, column_of, state_of
 from napari_bioseg.plugin.correcting import begin, go_on, show_correction, start_of
 from napari_bioseg.plugin.projects import held_projects
 from napari_bioseg.plugin.reader import read_layers
@@ -344,7 +345,7 @@ def test_another_window_only_shows(viewer, path, layer):
 def test_a_copy_is_no_correction(viewer, path, layer):
     from napari.layers import Layer
 
-    from napari_bioseg.plugin.box_layer import follow
+    from napari_bioseg.plugin.box_following import follow
 
     copy = viewer.add_layer(Layer.create(*layer.as_layer_data_tuple()))
     follow(copy)

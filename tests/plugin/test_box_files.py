@@ -9,7 +9,8 @@ from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.core.image import image_from_array
 from napari_bioseg.io.boxes import read_boxes_csv, write_boxes_csv
 from napari_bioseg.plugin.box_files import holds_boxes, read_box_layers, write_boxes
-from napari_bioseg.plugin.box_layer import BoxState, box_layer, boxes_of, tune
+from napari_bioseg.plugin.box_layer import box_layer, tune
+from napari_bioseg.plugin.box_state import BoxState, boxes_of
 from napari_bioseg.postprocess.boxes import BoxOptions, BoxSelector
 
 pytestmark = pytest.mark.gui
@@ -55,7 +56,7 @@ def test_a_csv_becomes_a_layer_in_the_world_and_a_csv_again(tmp_path, boxes):
 
 
 def test_the_panel_saves_where_the_layer_lies(tmp_path, boxes):
-    from napari_bioseg.plugin.box_layer import state_of
+    from napari_bioseg.plugin.box_state import state_of
     from napari_bioseg.workflows.detection import save_boxes
 
     write_boxes_csv(tmp_path / "a.csv", boxes, scale=(2.0, 0.1, 0.2), translate=(1.0, 5.0, 7.0))

@@ -7,19 +7,17 @@ import pytest
 
 from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.core.image import image_from_array
-from napari_bioseg.plugin.box_layer import (
+from napari_bioseg.plugin.box_following import follow
+from napari_bioseg.plugin.box_layer import box_layer, check, tune
+from napari_bioseg.plugin.box_state import (
     BoxState,
-    box_layer,
     boxes_at,
     boxes_from_shapes,
     boxes_of,
-    check,
-    follow,
     kept_rows,
     middle_of,
     rectangles,
     state_of,
-    tune,
     unfiltered,
 )
 from napari_bioseg.postprocess.boxes import BoxOptions, BoxSelector

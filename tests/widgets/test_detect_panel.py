@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from napari_bioseg import detect
 from napari_bioseg.io.boxes import read_boxes_csv
-from napari_bioseg.plugin.box_layer import boxes_of, kept_rows, state_of
+from napari_bioseg.plugin.box_state import boxes_of, kept_rows, state_of
 from napari_bioseg.plugin.reader import read_layers
 from napari_bioseg.plugin.settings import load_settings
 from napari_bioseg.simulate import emccd_frames

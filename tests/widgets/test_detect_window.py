@@ -11,7 +11,7 @@ import tifffile
 
 from napari_bioseg.corrections.project import open_project, project_beside
 from napari_bioseg.io.boxes import read_boxes_csv
-from napari_bioseg.plugin.box_layer import boxes_of, kept_rows, state_of
+from napari_bioseg.plugin.box_state import boxes_of, kept_rows, state_of
 from napari_bioseg.simulate import emccd_frames
 from napari_bioseg.simulate.emccd import Vesicles
 

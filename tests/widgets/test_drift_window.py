@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from napari_bioseg.core.image import image_from_array
 from napari_bioseg.drift import Cause, Known, make_profile
-from napari_bioseg.plugin.box_layer import state_of
+from napari_bioseg.plugin.box_state import state_of
 from napari_bioseg.plugin.first_look import Checked
 from napari_bioseg.plugin.session import result_of
 from napari_bioseg.plugin.settings import change_settings, load_settings

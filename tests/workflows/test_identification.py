@@ -33,7 +33,7 @@ KINDS = {
 @pytest.mark.parametrize(
     ("name", "kind", "models"),
     [
-        ("membranes", "EM", ("em-multiclass-unet2d", "membranes-unet2d")),
+        ("membranes", "EM", ("em-multiclass-unet2d", "membranes-ensemble", "membranes-unet2d")),
         ("cells", "phase contrast", ("cells-swinunet",)),
         ("vessels", "vessels", ("vessels-unet3d",)),
         ("vesicles", "spots", ("cdv-yolo",)),

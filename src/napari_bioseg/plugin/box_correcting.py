@@ -19,7 +19,9 @@ from napari_bioseg.corrections.contents import read_journal
 from napari_bioseg.corrections.project import BOXES, Project, Saved
 from napari_bioseg.corrections.project_info import BoxFacts, PredictionInfo
 from napari_bioseg.plugin.box_correction import BoxCorrection, box_correction_of
-from napari_bioseg.plugin.box_layer import BoxState, box_layer, column_of, follow, state_of
+from napari_bioseg.plugin.box_following import follow
+from napari_bioseg.plugin.box_layer import box_layer
+from napari_bioseg.plugin.box_state import BoxState, column_of, state_of
 from napari_bioseg.plugin.journals import journal_of
 from napari_bioseg.plugin.placing import placement_again, placement_of, placement_said
 from napari_bioseg.plugin.projects import (

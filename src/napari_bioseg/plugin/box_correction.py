@@ -15,8 +15,8 @@ from napari_bioseg.corrections.journal import Journal
 from napari_bioseg.corrections.packing import pack_mask
 from napari_bioseg.corrections.project import Project, Saved
 from napari_bioseg.corrections.records import BoxEdit, Record, Redo, Thresholds, Undo, Verify
-from napari_bioseg.plugin.box_layer import BoxState, boxes_of, column_of
 from napari_bioseg.plugin.box_rows import is_drawing, rows_of, show_left
+from napari_bioseg.plugin.box_state import BoxState, boxes_of, column_of
 from napari_bioseg.plugin.correction import tell_problems
 from napari_bioseg.plugin.layers import KEY
 from napari_bioseg.plugin.projects import holder_of

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.core.image import Image, image_from_array
-from napari_bioseg.plugin.box_layer import BoxState, box_layer_data, boxes_from_shapes
+from napari_bioseg.plugin.box_layer import box_layer_data
+from napari_bioseg.plugin.box_state import BoxState, boxes_from_shapes
 from napari_bioseg.plugin.layers import KEY, LayerData
 from napari_bioseg.plugin.placing import axes_said, placement_said
 

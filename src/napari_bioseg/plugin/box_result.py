@@ -11,7 +11,8 @@ import numpy as np
 
 from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
-from napari_bioseg.plugin.box_layer import BoxState, box_layer
+from napari_bioseg.plugin.box_layer import box_layer
+from napari_bioseg.plugin.box_state import BoxState
 from napari_bioseg.plugin.first_look import with_findings
 from napari_bioseg.plugin.places import data_shape
 from napari_bioseg.plugin.session import labels_placement, target_of

@@ -10,7 +10,8 @@ import numpy as np
 from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.corrections.boxes_left import BoxesLeft, hand_boxes
 from napari_bioseg.corrections.records import BoxRow
-from napari_bioseg.plugin.box_layer import add_rows, boxes_of, column_of, remove_rows
+from napari_bioseg.plugin.box_layer import add_rows, remove_rows
+from napari_bioseg.plugin.box_state import boxes_of, column_of
 
 
 def rows_of(boxes: Boxes) -> list[BoxRow]:

@@ -25,7 +25,8 @@ def cells() -> list[LayerData]:
 def vesicles() -> list[LayerData]:
     """Simulated EMCCD frames of cell-derived vesicles, with their true boxes."""
     from napari_bioseg.core.boxes import Boxes
-    from napari_bioseg.plugin.box_layer import BoxState, box_layer_data
+    from napari_bioseg.plugin.box_layer import box_layer_data
+    from napari_bioseg.plugin.box_state import BoxState
     from napari_bioseg.plugin.layers import geometry
     from napari_bioseg.postprocess.boxes import BoxOptions, BoxSelector
     from napari_bioseg.simulate import sample_vesicles

@@ -9,18 +9,17 @@ from qtpy.QtCore import QObject, QSignalBlocker, QTimer, Signal
 
 from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.core.errors import BiosegError
-from napari_bioseg.plugin.box_layer import (
+from napari_bioseg.plugin.box_following import follow
+from napari_bioseg.plugin.box_layer import check, tune
+from napari_bioseg.plugin.box_state import (
     BoxState,
     boxes_of,
-    check,
     column_of,
-    follow,
     kept_rows,
     middle_of,
     state_of,
-    tune,
     unfiltered,
-)  # fmt: skip
+)
 from napari_bioseg.plugin.images import same_layer
 from napari_bioseg.plugin.places import go_to, in_units_of
 from napari_bioseg.postprocess.boxes import BoxOptions

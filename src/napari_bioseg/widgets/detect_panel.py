@@ -13,8 +13,8 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 from napari_bioseg.core.errors import BiosegError
 from napari_bioseg.core.job import Job
 from napari_bioseg.plugin.box_correction import box_correction_of
-from napari_bioseg.plugin.box_layer import boxes_at, boxes_of, state_of
 from napari_bioseg.plugin.box_result import BoxRequest, BoxResult, make_box_request, open_boxes, run_detection
+from napari_bioseg.plugin.box_state import boxes_at, boxes_of, state_of
 from napari_bioseg.plugin.layers import KEY
 from napari_bioseg.plugin.settings import load_settings
 from napari_bioseg.postprocess.boxes import BoxSelector

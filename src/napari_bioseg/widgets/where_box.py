@@ -8,7 +8,7 @@ from napari.layers import Shapes
 from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_bioseg.models import Card
-from napari_bioseg.plugin.box_layer import state_of
+from napari_bioseg.plugin.box_state import state_of
 from napari_bioseg.plugin.images import same_layer
 from napari_bioseg.plugin.places import Area
 
