@@ -17,13 +17,17 @@ from napari_bioseg.workflows.batch_progress import Place
 from napari_bioseg.workflows.batching import batch
 
 pytest.importorskip("dask_jobqueue")
-slurm = pytest.mark.skipif(
-    shutil.which("sbatch") is None or subprocess.run(["sinfo"], capture_output=True, check=False).returncode != 0,
-    reason="no SLURM takes jobs here",
-)
 
 _OPTIONS: dict[str, Any] = {"model": "tiny3d", "axes": "ZYX", "tile": 32, "backend": "torch", "device": "cpu"}
 _JOB = "class: SLURMCluster\ncores: 1\nprocesses: 1\nmemory: 2 GB\nwalltime: '00:10:00'\n"
+
+
+@pytest.fixture(scope="module")
+def slurm() -> None:
+    if shutil.which("sbatch") is None:
+        pytest.skip("SLURM is not here (no sbatch)")
+    if subprocess.run(["sinfo"], capture_output=True, check=False).returncode:
+        pytest.skip("no SLURM answers here (sinfo)")
 
 
 @pytest.fixture
@@ -38,7 +42,7 @@ def _spec(folder: Path, more: str = "") -> str:
     return str(folder / "cluster.yaml")
 
 
-@slurm
+@pytest.mark.usefixtures("slurm")
 def test_a_job_that_ends_is_asked_for_anew_and_changes_nothing(image: Path, tmp_path: Path) -> None:
     name = f"bioseg-{tmp_path.name}"
     left = [name]
@@ -55,7 +59,7 @@ def test_a_job_that_ends_is_asked_for_anew_and_changes_nothing(image: Path, tmp_
     assert tree_sha256(there.out / "a.ome.zarr") == tree_sha256(here.out / "a.ome.zarr")
 
 
-@slurm
+@pytest.mark.usefixtures("slurm")
 def test_what_slurm_refuses_is_told_in_one_line_and_leaves_nothing(image: Path, tmp_path: Path) -> None:
     with pytest.raises(WorkerError, match=r"no job was taken \(sbatch: error: .*partition"):
         batch([image], tmp_path / "out", scheduler=_spec(tmp_path, "queue: nobody-s\n"), **_OPTIONS)
