@@ -7,7 +7,7 @@ import pytest
 from napari_bioseg.inference.devices import at_most_cores, cores
 from napari_bioseg.inference.shared import NetworkPool
 from napari_bioseg.workflows.batch_cluster import _on_worker
-from napari_bioseg.workflows.batch_cores import Place, divided, shares
+from napari_bioseg.workflows.batch_cores import Place, _place, divided, shares
 
 distributed = pytest.importorskip("distributed")
 
@@ -29,6 +29,15 @@ def _of_pool(workers: int) -> tuple[int, int]:
 )
 def test_cores_are_divided_among_those_that_may_use_them(places: list[Place], parts: list[int]) -> None:
     assert [*divided(dict(enumerate(places))).values()] == parts
+
+
+def test_a_job_of_slurm_that_is_not_bound_takes_the_cores_that_it_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = _place()
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", str(len(alone.cores)))
+    assert _place() == alone
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "1")
+    assert divided({"other": alone, "job": _place()}) == {"other": len(alone.cores), "job": 1}
 
 
 def test_a_bound_holds_for_the_networks_that_start_below_it() -> None:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dask
 
-from napari_bioseg.core.errors import MissingDependencyError, RecipeError, WorkerError
-from napari_bioseg.core.options import read_yaml
+from napari_bioseg.core.errors import WorkerError
+from napari_bioseg.workflows.batch_connection import Connection
 from napari_bioseg.workflows.batch_cores import share_of, shares
 from napari_bioseg.workflows.batch_here import Ended
 from napari_bioseg.workflows.batch_progress import NETWORK, BatchProgress
@@ -23,65 +20,21 @@ from napari_bioseg.workflows.batch_task import Task
 from napari_bioseg.workflows.batch_work import failed, finish, run_tiles, start, told
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from distributed import Future
 
-_PATIENCE = 10.0  # seconds to reach a scheduler
 _GLANCE = 0.05  # seconds between looks
 _SHARES = 4  # into how many parts, for each worker, the tiles of an image are cut
-_CHECK = "Check the address, and that 'dask scheduler' runs there"
 _RETRIES = 1  # of a step that failed; what a dead worker was at is done again in any case
 
 
-def connect(scheduler: str, stack: ExitStack) -> Client:
-    """Return a client, closed with `stack`.
-
-    Parameters
-    ----------
-    scheduler : str
-        An address (``tcp://host:8786``), a scheduler file (``.json``, as ``dask scheduler --scheduler-file`` writes
-        it), or a description of a cluster (``.yaml``: ``class`` is one of `dask_jobqueue`, e.g. ``SLURMCluster``, or
-        ``LocalCluster``; ``workers`` says how many; everything else goes to the class). A cluster that is started here
-        is stopped here.
-
-    Raises
-    ------
-    MissingDependencyError
-        dask.distributed, or dask-jobqueue, is not installed.
-    RecipeError
-        The description of a cluster is wrong.
-    WorkerError
-        Nobody answers.
-    """
-    try:
-        from distributed import Client
-    except ImportError as error:
-        fix = "pip install 'napari-bioseg[cluster]'"
-        raise MissingDependencyError("dask.distributed", "is not installed here", fix) from error
-    path, lost = Path(scheduler), WorkerError(f"scheduler {scheduler}", "does not answer", _CHECK)
-    if path.suffix in (".yaml", ".yml"):
-        return stack.enter_context(Client(stack.enter_context(_cluster(path))))
-    where: dict[str, Any] = {"scheduler_file": str(path)} if path.suffix == ".json" else {"address": scheduler}
-    if path.suffix == ".json" and not path.is_file():
-        raise lost  # dask would wait for the file for ever
-    try:
-        return stack.enter_context(Client(**where, timeout=_PATIENCE))
-    except (OSError, ValueError, TimeoutError) as error:
-        raise lost from error
-
-
-def run_on_cluster(
-    client: Client, scheduler: str, tasks: Sequence[Task], progress: BatchProgress, ended: Ended
-) -> None:
+def run_on_cluster(connection: Connection, tasks: Sequence[Task], progress: BatchProgress, ended: Ended) -> None:
     """Work on all images; a worker that dies loses the tiles that it was at, and others take them over.
 
     Every worker must see the images and the folder of the results under the same paths. It reads the weights once.
 
     Parameters
     ----------
-    client : distributed.Client
-        See `connect`.
-    scheduler : str
-        What the user calls it.
+    connection : Connection
     tasks : sequence of Task
     progress : BatchProgress
     ended : callable
@@ -92,9 +45,9 @@ def run_on_cluster(
     Cancelled
         The job was stopped.
     WorkerError
-        The scheduler was lost on the way.
+        The scheduler was lost on the way, or the queue takes no more jobs and none is left.
     """
-    _Cluster(client, scheduler, progress, ended).run(tasks)
+    _Cluster(connection, progress, ended).run(tasks)
 
 
 @dataclass(eq=False)
@@ -116,8 +69,9 @@ class _Step:
 
 
 class _Cluster:
-    def __init__(self, client: Client, name: str, progress: BatchProgress, ended: Ended) -> None:
-        self._client, self._name, self._progress, self._ended = client, name, progress, ended
+    def __init__(self, connection: Connection, progress: BatchProgress, ended: Ended) -> None:
+        self._connection, self._progress, self._ended = connection, progress, ended
+        self._client, self._name = connection.client, connection.name
         self._steps: dict[Future, _Step] = {}
         self._present: frozenset[str] = frozenset()
         self._threads: dict[str, int] = {}
@@ -126,7 +80,7 @@ class _Cluster:
         """Keep the workers busy until all images are done."""
         waiting = deque(tasks)
         while waiting and not self._workers():
-            self._progress.job.rename(f"Waiting for a worker of {self._name}")
+            self._progress.job.rename(self._connection.waiting)
             self._progress.job.check()
             time.sleep(1)
         try:
@@ -161,6 +115,8 @@ class _Cluster:
     def _check(self) -> None:
         if self._client.status != "running":
             raise self._lost()
+        if self._connection.jobs is not None:
+            self._connection.jobs.keep()
 
     def _look(self) -> None:
         """Wait a moment for what is done, and go on from there."""
@@ -221,24 +177,3 @@ def _on_worker(threads: dict[str, int], function: Callable[..., Any], *arguments
     # Inside a worker dask would hand the reading of an image to the cluster again, and wait for itself.
     with dask.config.set(scheduler="threads"), share_of(get_worker().address, threads):
         return function(*arguments)
-
-
-def _cluster(path: Path) -> Any:
-    values = read_yaml(path)
-    name, workers = str(values.pop("class", "")), values.pop("workers", 1)
-    room = "distributed" if name == "LocalCluster" else "dask_jobqueue"
-    wrong = RecipeError(str(path), f"class {name!r} is no cluster", "Name one of dask_jobqueue, e.g. SLURMCluster")
-    if not (name.isidentifier() and name.endswith("Cluster")):
-        raise wrong
-    try:
-        kind = getattr(importlib.import_module(room), name, None)
-    except ImportError as error:
-        raise MissingDependencyError(room, "is not installed here", f"pip install {room.replace('_', '-')}") from error
-    if kind is None:
-        raise wrong
-    try:
-        cluster = kind(**values)
-        cluster.scale(int(workers))
-    except (TypeError, ValueError) as error:
-        raise RecipeError(str(path), f"{name} cannot be started so ({error})", "Look at its documentation") from error
-    return cluster

@@ -21,6 +21,7 @@ class Place(NamedTuple):
     Attributes
     ----------
     host : str
+        A job of SLURM that has a part of a computer counts as one of its own.
     cores : tuple of int
         Numbers of those that it may use.
     wished : int
@@ -72,4 +73,9 @@ def _place() -> Place:
     # dask itself gives its workers OMP_NUM_THREADS=1: only a larger number is somebody's wish.
     set_to = os.environ.get("OMP_NUM_THREADS", "")
     wished = int(set_to) if set_to.isdigit() and int(set_to) > 1 else 0
-    return Place(socket.gethostname(), core_numbers(), wished)
+    host, cores = socket.gethostname(), core_numbers()
+    # SLURM binds a job to its cores only where it is set up to; one that is not bound has as many to itself.
+    granted = os.environ.get("SLURM_CPUS_PER_TASK", "")
+    if granted.isdigit() and 0 < int(granted) < len(cores):
+        host, cores = f"{host}, job {os.environ.get('SLURM_JOB_ID')}", cores[: int(granted)]
+    return Place(host, cores, wished)

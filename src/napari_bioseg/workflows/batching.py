@@ -57,7 +57,7 @@ def batch(
         ``NAME.boxes.csv`` and ``.parquet``. For all: ``summary.csv`` and ``.parquet``, ``report.html``, and ``run/``.
     options : BatchOptions, optional
     scheduler : str, optional
-        Address of a dask scheduler, or what stands for one, see `batch_cluster.connect`; none: this machine.
+        Address of a dask scheduler, or what stands for one, see `batch_connection.connect`; none: this machine.
     job : Job, optional
         For progress, for pausing and for stopping.
     listener : callable, optional
@@ -74,7 +74,7 @@ def batch(
     UnwritableFileError
         The folder cannot be written, or another batch is at work in it.
     WorkerError
-        The scheduler cannot be reached, before anything is written; or it is gone.
+        The scheduler cannot be reached, or the queue takes no job, before anything is written; or it is gone.
     """
     began, job, target = time.monotonic(), job or Job(), Path(out).expanduser().absolute()
     options = BatchOptions.checked({**(options.model_dump() if options else {}), **changes}, "options of batch")
@@ -105,10 +105,11 @@ def _workers(scheduler: str | None) -> Iterator[Work]:
     if scheduler is None:
         yield run_here
         return
-    from napari_bioseg.workflows.batch_cluster import connect, run_on_cluster
+    from napari_bioseg.workflows.batch_cluster import run_on_cluster
+    from napari_bioseg.workflows.batch_connection import connect
 
     with ExitStack() as stack:
-        yield partial(run_on_cluster, connect(scheduler, stack), scheduler)
+        yield partial(run_on_cluster, connect(scheduler, stack))
 
 
 def _sweep(out: Path, items: Sequence[Item]) -> None:
