@@ -113,7 +113,8 @@ def pebbles(rng: np.random.Generator, shape: Shape) -> Floats:
     rough = clouds(rng, shape)
     rough *= rng.uniform(0, 0.15) / max(float(rough.std()), 1e-6)
     if rng.random() < 0.4:
-        return own + rough
+        flat: Floats = own + rough
+        return flat
     depth = (far - near) / (far + near + 1e-6)
     dome = np.sqrt(np.clip(depth, 0, 1)) * rng.uniform(2, 12)
     lit: Floats = _lit(rng, ndimage.gaussian_filter(dome, 0.7)) * (0.4 + own) + rough
