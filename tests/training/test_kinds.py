@@ -75,6 +75,19 @@ def test_kinds_are_drawn_evenly_and_the_last_as_often_as_all_of_them(make_recipe
     assert [drawn[kind] / 400 for kind in (1, 2, 3)] == pytest.approx([0.25, 0.25, 0.5], abs=0.06)
 
 
+def test_the_last_kind_may_be_augmented_in_a_way_of_its_own(make_recipe):
+    one = {"image": "a.tif", "axes": "ZYX", "planes": [0, 1]}
+    pairs = [{**one, "kind": kind, "group": kind} for kind in ("blobs", "other")]
+    still = dict.fromkeys(("rotation", "zoom", "elastic", "brightness", "contrast", "gamma", "blur", "noise"), 0.0)
+    options = {"augmentation": still, "other_augmentation": {**still, "invert": 1.0}}
+    recipe = make_recipe(**KINDS, **options, pairs=pairs, batch=20, patch=[8, 8])
+    samples = load_samples(recipe, ("train",))
+    images, targets, _ = draw_batch(recipe, samples, 0)
+    plain, _, _ = draw_batch(recipe.model_copy(update={"other_augmentation": None}), samples, 0)
+    for image, target, before in zip(images, targets, plain, strict=True):
+        assert torch.allclose(image, 1 - before if int(target.max()) == 2 else before, atol=1e-5)
+
+
 def test_light_and_dark_are_exchanged_in_some_patches():
     still = dict.fromkeys(("brightness", "contrast", "gamma", "blur", "noise"), 0.0)
     image = torch.linspace(0, 1, 12).reshape(1, 3, 4)

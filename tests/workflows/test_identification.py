@@ -94,6 +94,11 @@ def test_a_temperature_makes_too_sure_a_model_less_sure():
     assert 6 / fit_temperature(judged) == pytest.approx(np.log(share / (1 - share)), rel=0.05)
 
 
+def test_a_temperature_never_makes_a_model_surer_than_it_was_trained_to_be():
+    told_right = [Judged(str(kind), "g", kind, np.eye(2)[[kind]]) for kind in (0, 1)]
+    assert fit_temperature(told_right) == 1
+
+
 def test_cooling_divides_the_logits():
     torch.manual_seed(0)
     network = build_network("kind_cnn", {"out_channels": 3, "widths": [4]}).eval()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ from scipy import ndimage
 from napari_bioseg.simulate.fields import Floats, smooth_noise, to_u8
 
 Shape = tuple[int, int]
+Maker = Callable[[np.random.Generator, Shape], Floats]
 
 
 def foreign_pictures(shape: tuple[int, int, int], seed: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
@@ -30,11 +31,19 @@ def foreign_pictures(shape: tuple[int, int, int], seed: int) -> tuple[npt.NDArra
     truth : numpy.ndarray of bool
         False everywhere.
     """
+    return draw_pictures(PICTURES, shape, seed)
+
+
+def draw_pictures(
+    makers: Mapping[str, Maker], shape: tuple[int, int, int], seed: int, inverted: float = 0.0
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
+    """Return pictures ``(N, Y, X)`` of kinds drawn by chance, a share of them inverted, and a truth that is False."""
     rng = np.random.default_rng(seed)
-    names = list(PICTURES)
+    names = list(makers)
     pictures = np.empty(tuple(shape), np.uint8)
     for picture in pictures:
-        picture[:] = _shot(rng, PICTURES[names[int(rng.integers(len(names)))]](rng, picture.shape))
+        drawn = makers[names[int(rng.integers(len(names)))]](rng, picture.shape)
+        picture[:] = _shot(rng, -drawn if inverted and rng.random() < inverted else drawn)
     return pictures, np.zeros(pictures.shape, bool)
 
 
@@ -162,7 +171,7 @@ def nuclei(rng: np.random.Generator, shape: Shape) -> Floats:
     return grainy
 
 
-PICTURES: dict[str, Callable[[np.random.Generator, Shape], Floats]] = {
+PICTURES: dict[str, Maker] = {
     "clouds": clouds,
     "things": things,
     "more things": things,

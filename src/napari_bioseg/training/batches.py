@@ -11,7 +11,7 @@ from torch import Tensor
 from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.training.augment import draw_patch
 from napari_bioseg.training.box_patches import draw_box_patch
-from napari_bioseg.training.recipe import Recipe
+from napari_bioseg.training.recipe import Augmentation, Recipe
 from napari_bioseg.training.sample import Sample
 
 
@@ -27,7 +27,7 @@ def draw_batch(recipe: Recipe, samples: list[Sample], step: int) -> tuple[Tensor
         choice = torch.rand(4, generator=generator).tolist()
         sample = _pick(recipe, _pool(recipe, samples, choice[0], choice[3]), choice[1])
         foreground = choice[2] < recipe.foreground_share
-        wanted = (sample, recipe.patch, recipe.augmentation, foreground, generator)
+        wanted = (sample, recipe.patch, _augmentation(recipe, sample), foreground, generator)
         if isinstance(sample.target, Boxes):
             patches.append((*draw_box_patch(*wanted), torch.ones(recipe.patch)))
         else:
@@ -55,6 +55,14 @@ def _pick(recipe: Recipe, pool: list[Sample], share: float) -> Sample:
     else:
         weights = [len(s.image) if recipe.draw == "planes" else 1 for s in pool]
     return pool[int(np.searchsorted(np.cumsum(weights), share * sum(weights), side="right"))]
+
+
+def _augmentation(recipe: Recipe, sample: Sample) -> Augmentation:
+    """Return how a sample is augmented: what is none of the known kinds may be changed more than they."""
+    options = recipe.other_augmentation
+    if recipe.task != "classification" or options is None:
+        return recipe.augmentation
+    return options if sample.labels.flat[0] == len(recipe.classes) else recipe.augmentation
 
 
 def _even(pool: list[Sample], last: int) -> list[float]:

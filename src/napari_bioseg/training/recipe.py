@@ -76,6 +76,10 @@ class Recipe(Options):
         description="These are centred on any pixel of a class alike, or on each class equally often: rare ones",
     )
     augmentation: Augmentation = Augmentation()
+    other_augmentation: Augmentation | None = Field(
+        None,
+        description="For classification: of the last class, what is none of the others; none: as of the others",
+    )
     losses: dict[str, float] = Field(
         default_factory=lambda: {"dice_ce": 1.0}, min_length=1, description="Weight of each loss"
     )
