@@ -58,8 +58,8 @@ def data_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
-def _built_zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two small untrained models, ``tiny2d`` and ``tiny3d``, whose probabilities are well spread."""
+def built_zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with two small untrained models, not to be changed, whose probabilities are well spread."""
     import torch
 
     from napari_bioseg.models.card import ArchitectureSpec, Card, InputSpec
@@ -91,9 +91,9 @@ def _built_zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def tiny_zoo(_built_zoo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def tiny_zoo(built_zoo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The user's zoo, with ``tiny2d`` and ``tiny3d``: a copy that the test may change."""
-    folder = shutil.copytree(_built_zoo, tmp_path / "zoo")
+    folder = shutil.copytree(built_zoo, tmp_path / "zoo")
     monkeypatch.setenv("BIOSEG_MODELS", str(folder))
     return folder
 

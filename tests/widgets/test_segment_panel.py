@@ -353,13 +353,17 @@ def test_painting_while_the_volume_is_decoded_wins(qtbot, viewer, panel):
 
 
 def test_a_stroke_under_way_is_waited_for(qtbot, viewer, panel):
+    from qtpy.QtCore import QThreadPool
+
     layer = segment(qtbot, panel)
     data, before = layer.data, layer.data.copy()
     with layer.block_history():  # as napari does while the button is down
         layer.data_setitem((np.array([0]), np.array([1]), np.array([2])), 7)
         painted = layer.data.copy()
         panel.view.labels_form.controls["threshold"].move(0.8)
-        qtbot.wait(1500)
+        qtbot.waitUntil(lambda: panel.tuner.at_work, timeout=WAIT)
+        assert QThreadPool.globalInstance().waitForDone(WAIT)  # it is decoded, and waits for the stroke to end
+        qtbot.wait(300)
         assert panel.tuner.at_work
         assert layer.data is data
         assert np.array_equal(layer.data, painted)
