@@ -57,17 +57,16 @@ def data_dir() -> Path:
     return folder
 
 
-@pytest.fixture
-def tiny_zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Zoo with two small untrained models, ``tiny2d`` and ``tiny3d``, whose probabilities are well spread."""
+@pytest.fixture(scope="session")
+def built_zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with two small untrained models, not to be changed, whose probabilities are well spread."""
     import torch
 
     from napari_bioseg.models.card import ArchitectureSpec, Card, InputSpec
     from napari_bioseg.models.model import write_model
     from napari_bioseg.models.registry import build_network
 
-    folder = tmp_path / "zoo"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("zoo")
     for dims, axes in ((2, "YX"), (3, "ZYX")):
         card = Card(
             name=f"tiny{dims}d",
@@ -88,6 +87,13 @@ def tiny_zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             network.head.weight *= 4 / network(noise).std()
             network.head.bias -= network(noise).median()
         write_model(folder / card.name, card, network, "# tiny\n")
+    return folder
+
+
+@pytest.fixture
+def tiny_zoo(built_zoo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's zoo, with ``tiny2d`` and ``tiny3d``: a copy that the test may change."""
+    folder = shutil.copytree(built_zoo, tmp_path / "zoo")
     monkeypatch.setenv("BIOSEG_MODELS", str(folder))
     return folder
 

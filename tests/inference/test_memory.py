@@ -1,4 +1,4 @@
-"""A volume of 4 GB on disk is segmented in less than 2 GB of memory."""
+"""A volume of 1.6 GB on disk is segmented in less memory than its labels alone would take."""
 
 from __future__ import annotations
 
@@ -42,10 +42,9 @@ class Sharpen(Network):
 
 
 folder = Path(sys.argv[1])
-shape = (128, 2048, 2048)
+shape = (48, 2048, 2048)
 disk = zarr.create_array(folder / "image.zarr", shape=shape, chunks=(16, 512, 512), dtype="float64", fill_value=0)
-assert disk.nbytes > 4e9
-for i in range(8):  # of each sixteenth plane one chunk is not empty
+for i in range(3):  # of each sixteenth plane one chunk is not empty
     disk[16 * i + 3, 512:1024, 512:1024] = 1.0
 card = Card(
     name="sharpen", title="Sharpen", summary="None", licence="none", data="none", split="none",
@@ -53,11 +52,18 @@ card = Card(
     input=InputSpec(axes="YX", normalisation={"method": "fixed", "low": 0, "high": 1}),
 )
 image = image_from_array(da.from_zarr(disk), "ZYX")
+
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+before = peak()
 prediction = predict(image, Model(card, Sharpen().eval()), store=folder / "probabilities.zarr", job=Job())
 labels = decode_volume(prediction, DecodeOptions(instances=True, min_size=10), store=folder / "labels.zarr")
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-found = [int(labels[z].max()) for z in (3, 4, 115)]
-print(json.dumps({"peak": peak, "found": found, "done": prediction.done, "pixels": int((labels[3] > 0).sum())}))
+grown = (peak() - before) / (4 * labels.size)
+found = [int(labels[z].max()) for z in (3, 4, 35)]
+print(json.dumps({"grown": grown, "found": found, "done": prediction.done, "pixels": int((labels[3] > 0).sum())}))
 """
 
 
@@ -67,7 +73,7 @@ def test_memory_does_not_grow_with_the_volume(tmp_path: Path) -> None:
     run = subprocess.run([sys.executable, "-c", SCRIPT, str(tmp_path)], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     told = json.loads(run.stdout)
-    assert told["peak"] < 2e9
+    assert told["grown"] < 1
     assert told["done"]
-    assert told["found"] == [1, 0, 8]
+    assert told["found"] == [1, 0, 3]
     assert told["pixels"] == 512 * 512

@@ -80,12 +80,13 @@ def test_what_cannot_be_scored_is_refused():
 
 
 def test_on_real_membranes(data_dir):
-    truth = tifffile.imread(data_dir / "membranes" / "label.tif", key=range(2))
-    image = tifffile.imread(data_dir / "membranes" / "image.tif", key=range(2))
+    part = (slice(None), slice(256), slice(256))
+    truth = tifffile.imread(data_dir / "membranes" / "label.tif", key=range(2))[part]
+    image = tifffile.imread(data_dir / "membranes" / "image.tif", key=range(2))[part]
     perfect = membrane_scores(truth / 255, truth, thresholds=(0.5,))
     assert perfect["v_rand"] > 0.999
     assert perfect["v_info"] > 0.999
     smoothed = membrane_scores(ndimage.gaussian_filter(truth / 255, (0, 1.5, 1.5)), truth)
     raw = membrane_scores(image / 255, truth)
     assert raw["v_rand"] < smoothed["v_rand"] - 0.05
-    assert len(np.unique(label(truth[0] > 0, connectivity=1))) > 50
+    assert len(np.unique(label(truth[0] > 0, connectivity=1))) > 30

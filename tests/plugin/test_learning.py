@@ -13,7 +13,7 @@ from napari_bioseg.core.errors import UnreadableFileError, UnwritableFileError
 from napari_bioseg.corrections.held_out import HeldOut, split, write_split
 from napari_bioseg.plugin.learning import Lesson, projects_open, read_lessons, read_material, tell_plan, why_no_score
 from napari_bioseg.plugin.training_runs import read_runs, read_state
-from napari_bioseg.runs import Run, at_work
+from napari_bioseg.runs import Run, at_work, lock
 from napari_bioseg.workflows.training_preview import PREDICTED, TRUE, picture, read_preview
 
 IMAGE = np.zeros((9, 16, 16), np.uint8)
@@ -103,7 +103,8 @@ def start(project: Path, name: str, epochs: int, held_out: float | None = None) 
     return run.folder
 
 
-def test_runs_are_told_in_words(tmp_path: Path) -> None:
+def test_runs_are_told_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "_PATIENCE", 0.1)
     stopped, done = start(tmp_path, "a", 4), start(tmp_path, "b", 10, 0.8)
     assert str(read_state(stopped)) == "a (epoch 4 of 10): not finished"
     assert read_state(stopped).pace == "Epoch 4 of 10, 12 s an epoch\ncpu, 300 MiB of memory"

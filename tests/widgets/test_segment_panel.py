@@ -353,13 +353,17 @@ def test_painting_while_the_volume_is_decoded_wins(qtbot, viewer, panel):
 
 
 def test_a_stroke_under_way_is_waited_for(qtbot, viewer, panel):
+    from qtpy.QtCore import QThreadPool
+
     layer = segment(qtbot, panel)
     data, before = layer.data, layer.data.copy()
     with layer.block_history():  # as napari does while the button is down
         layer.data_setitem((np.array([0]), np.array([1]), np.array([2])), 7)
         painted = layer.data.copy()
         panel.view.labels_form.controls["threshold"].move(0.8)
-        qtbot.wait(1500)
+        qtbot.waitUntil(lambda: panel.tuner.at_work, timeout=WAIT)
+        assert QThreadPool.globalInstance().waitForDone(WAIT)  # it is decoded, and waits for the stroke to end
+        qtbot.wait(300)
         assert panel.tuner.at_work
         assert layer.data is data
         assert np.array_equal(layer.data, painted)
@@ -482,20 +486,20 @@ def test_cancel_keeps_what_was_done(qtbot, viewer, panel, tmp_path):
     assert "incomplete" in panel.view.notes.text()
 
 
-@pytest.mark.parametrize("ending", [".tif", ".ome.tif", ".ome.zarr"])
-def test_save_and_open_again(qtbot, viewer, panel, tmp_path, ending):
+def test_save_and_open_again(qtbot, viewer, panel, tmp_path):
     layer = segment(qtbot, panel)
     layer.data_setitem((np.array([0]), np.array([1]), np.array([2])), 70_000)
-    out = tmp_path / f"out{ending}"
-    with qtbot.waitSignal(panel.saved, timeout=WAIT):
-        panel.save_to(out)
-    opened = napari_bioseg.open_image(out)
-    labels = opened.labels[0] if opened.labels else opened
-    assert np.array_equal(np.asarray(labels.data), layer.data)
-    assert labels.pixel_size() == pytest.approx((2.0, 0.5, 0.25))
-    assert labels.metadata["provenance"]["model"] == "tiny2d"
-    assert labels.metadata["provenance"]["edited"] is True
-    assert str(out) in panel.view.notes.text()
+    for name in ("out.tif", "out.ome.tif", "out.ome.zarr"):
+        with qtbot.waitSignal(panel.saved, timeout=WAIT):
+            panel.save_to(tmp_path / name)
+        qtbot.waitUntil(lambda: not panel.running, timeout=WAIT)
+        opened = napari_bioseg.open_image(tmp_path / name)
+        labels = opened.labels[0] if opened.labels else opened
+        assert np.array_equal(np.asarray(labels.data), layer.data)
+        assert labels.pixel_size() == pytest.approx((2.0, 0.5, 0.25))
+        assert labels.metadata["provenance"]["model"] == "tiny2d"
+        assert labels.metadata["provenance"]["edited"] is True
+        assert str(tmp_path / name) in panel.view.notes.text()
 
 
 def test_saving_at_once_saves_what_the_sliders_say(qtbot, panel, path, tmp_path):

@@ -17,6 +17,7 @@ import tifffile
 
 from napari_bioseg.core.errors import RecipeError, WorkerError
 from napari_bioseg.core.files import tree_sha256
+from napari_bioseg.workflows import batch_cluster
 from napari_bioseg.workflows.batch_progress import Place
 from napari_bioseg.workflows.batching import batch
 
@@ -102,8 +103,9 @@ def test_a_scheduler_that_dies_is_told_in_one_line_and_nothing_is_lost(images: P
 
 @pytest.mark.parametrize("scheduler", ["nobody.json", "tcp://127.0.0.1:9", "nonsense://a"])
 def test_a_scheduler_that_is_not_there_is_told_in_one_line_and_leaves_nothing(
-    images: Path, tmp_path: Path, scheduler: str
+    images: Path, tmp_path: Path, scheduler: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(batch_cluster, "_PATIENCE", 1.0)  # nobody comes later either
     with pytest.raises(WorkerError, match="does not answer"):
         batch([images], tmp_path / "out", scheduler=scheduler, **_OPTIONS)
     assert not (tmp_path / "out").exists()

@@ -17,7 +17,7 @@ from napari_bioseg.core.errors import Cancelled, RecipeError, UnwritableFileErro
 from napari_bioseg.core.files import tree_sha256
 from napari_bioseg.core.job import Job, Progress
 from napari_bioseg.io import open_image
-from napari_bioseg.runs import Run, at_work
+from napari_bioseg.runs import Run, at_work, lock
 from napari_bioseg.workflows.batch_progress import Place, State
 from napari_bioseg.workflows.batch_record import Records
 from napari_bioseg.workflows.batching import BatchReport, batch
@@ -192,7 +192,8 @@ def test_an_option_of_the_other_kind_is_refused(images: Path, tmp_path: Path) ->
     assert not (tmp_path / "out").exists()
 
 
-def test_two_batches_do_not_work_in_one_folder(images: Path, tmp_path: Path) -> None:
+def test_two_batches_do_not_work_in_one_folder(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "_PATIENCE", 0.1)
     (tmp_path / "out" / "run").mkdir(parents=True)
     with at_work(tmp_path / "out" / "run"), pytest.raises(UnwritableFileError, match="at work"):
         _batch(images, tmp_path / "out")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+import torch
 
 from napari_bioseg import evaluate, metrics, segment
 from napari_bioseg.core import Cancelled, IncompatibleImageError, Job, RecipeError, image_from_array
@@ -168,6 +169,7 @@ def test_of_several_classes_each_has_its_scores_beside_the_mean(pair: tuple[Path
     names = ("thing", "other thing", "third")
     classes = tuple(ClassInfo(value=5 * i, name=name) for i, name in enumerate(names, start=1))
     spec = card.architecture.model_copy(update={"arguments": {**card.architecture.arguments, "out_channels": 3}})
+    torch.manual_seed(0)
     network = build_network(spec.name, spec.arguments).eval()
     write_model(
         tiny_zoo / "three",
