@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from scipy import ndimage
-from tests.drift.conftest import figures_of, texture
+from tests.drift.conftest import figures_of, of_file, texture
 
 from napari_bioseg.drift import (
     OUTPUT,
     Cause,
     Figures,
-    Known,
     Profile,
     Tried,
     distances,
     find_causes,
-    make_profile,
     ratios,
     sizes_worth_trying,
 )
@@ -40,12 +37,6 @@ def _causes(
 
 def _over(figures: Figures, profile: Profile) -> dict[str, float]:
     return ratios(distances(figures, profile), profile)
-
-
-@pytest.fixture(scope="module")
-def stack() -> Profile:
-    """Of one stack, whose bands are taken to vary on their own."""
-    return make_profile([Known("stack", figures_of(texture(i))) for i in range(16)])
 
 
 def test_what_is_like_the_training_has_no_cause(profile: Profile) -> None:
@@ -105,25 +96,6 @@ def test_less_contrast_is_told(profile: Profile) -> None:
     assert "less contrast" in words
 
 
-def _file(grey: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-    return np.clip(np.rint(60 + 130 * grey), 0, 255).astype(np.uint8)
-
-
-@pytest.mark.parametrize("sigma", [1, 2, 3])
-def test_a_blur_is_told_though_the_finest_bands_hold_only_rounding(stack: Profile, sigma: int) -> None:
-    raw = _file(ndimage.gaussian_filter(texture(50), sigma))
-    grey = ((raw.astype(np.float32) - 60) / 130).astype(np.float32)
-    assert _causes(figures_of(grey, raw), stack, sized=False)[0].name == "blur"
-
-
-@pytest.mark.parametrize("zoom", [0.5, 2.0])
-def test_pixels_are_told_though_something_varies_over_the_whole_window(stack: Profile, zoom: float) -> None:
-    slope = np.linspace(-0.2, 0.2, 128, dtype=np.float32)
-    (cause, *_) = _causes(figures_of(texture(50, coarse=zoom) + slope), stack, sized=False)
-    assert cause.name == "pixel size"
-    assert cause.amount == pytest.approx(1 / zoom, rel=0.25)
-
-
 def test_pixels_are_the_cause_if_the_network_knows_what_it_sees_at_their_size(profile: Profile) -> None:
     seen, usual = figures_of(texture(50, coarse=2.0)), figures_of(texture(51))
     odd = Figures(**{**vars(seen), "features": seen.features + 3})
@@ -133,8 +105,7 @@ def test_pixels_are_the_cause_if_the_network_knows_what_it_sees_at_their_size(pr
 
 
 def test_pixels_are_not_the_cause_of_what_a_blur_explains_better(profile: Profile) -> None:
-    raw = _file(ndimage.gaussian_filter(texture(50), 3))
-    seen = figures_of(((raw.astype(np.float32) - 60) / 130).astype(np.float32), raw)
+    seen = of_file(ndimage.gaussian_filter(texture(50), 3))
     odd = Figures(**{**vars(seen), "features": seen.features + 3})
     assert _causes(odd, profile, resized={0.5: figures_of(texture(51))})[0].name == "blur"
 
