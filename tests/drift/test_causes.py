@@ -104,10 +104,10 @@ def test_pixels_are_the_cause_if_the_network_knows_what_it_sees_at_their_size(pr
     assert "pixel size" not in [c.name for c in _causes(odd, profile, sized=False, resized={0.5: odd})]
 
 
-def test_pixels_are_not_the_cause_of_what_a_blur_explains_better(profile: Profile) -> None:
+def test_sizes_are_not_tried_where_a_blur_explains_the_spectrum_better(profile: Profile) -> None:
     seen = of_file(ndimage.gaussian_filter(texture(50), 3))
-    odd = Figures(**{**vars(seen), "features": seen.features + 3})
-    assert _causes(odd, profile, resized={0.5: figures_of(texture(51))})[0].name == "blur"
+    assert sizes_worth_trying(seen, profile, _over(seen, profile)) == ()
+    assert _causes(seen, profile)[0].name == "blur"
 
 
 def test_noise_comes_before_the_saturation_that_it_makes(profile: Profile) -> None:

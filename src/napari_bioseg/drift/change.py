@@ -12,7 +12,7 @@ from napari_bioseg.drift.profile import Profile
 from napari_bioseg.drift.texture import Explanation, Kind, explanations, sizes_to_try
 
 _EXPLAINED = 0.6  # share of a distance that a cause must leave at most
-_SURE = 0.7  # share of what noise and blur leave that other pixels than the file says must leave at most
+_SURE = 0.7  # share of what one change of a spectrum leaves that another must leave at most to be clearly better
 _HELPED = 0.7  # share of what the network finds unusual that pixels of another size must leave at most
 _USUAL = 2.0  # standard deviations of a spectrum that needs no explanation, however wide a threshold is
 
@@ -39,11 +39,14 @@ class Tried:
 def sizes_worth_trying(figures: Figures, profile: Profile, over: Mapping[str, float]) -> tuple[float, ...]:
     """Return sizes of pixels that may be the cause, as `Tried.sizes` has them; none where only grey values are unusual.
 
-    Only what a network finds in the resampled image tells: its features alone change as much when noise is resampled.
+    Nor are there any where noise or blur explains the spectrum clearly better, nor without what a network finds: its
+    features alone change as much when noise is resampled.
     """
     if not set(OUTPUT) <= set(over) or largest(over, (*TEXTURE, *OUTPUT)) <= 1:
         return ()
-    return sizes_to_try(explanations(figures, profile))
+    every = explanations(figures, profile)
+    other = min(every["noise"].distance, every["blur"].distance)
+    return sizes_to_try(every) if other > _SURE * every["pixel size"].distance else ()
 
 
 def best_change(
@@ -59,7 +62,7 @@ def best_change(
     if tried.sizes:
         size = min(tried.sizes, key=lambda size: _unusual(tried.sizes[size]))
         pixels = left.pop("pixel size")
-        if _unusual(tried.sizes[size]) < _HELPED * _unusual(over) and other > _SURE * pixels:
+        if _unusual(tried.sizes[size]) < _HELPED * _unusual(over):
             return Explanation("pixel size", size, pixels)
     best = min(left, key=lambda kind: left[kind])
     if best == "pixel size" and sized and left[best] > _SURE * other:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_bioseg.models.model import Model
 
 _TRIED = 4  # windows on which it is tried whether light and dark are exchanged
-_RESAMPLED = 2  # windows' worth of pixels that are resampled to each size: the network is run on them to its end
+_RESAMPLED = {2: 2, 3: 1}  # windows' worth of pixels, by their axes, on which each size is tried to the network's end
 _LEAST = 32  # pixels of a window along Y and X from which a size is tried: in less a network sees too little
 _TOGETHER = 0.1  # share of the saturated pixels that lie among such, from which they are not single ones
 
@@ -81,7 +81,8 @@ def _inverted(windows: Sequence[Window], model: Model, encoder: Encoder, profile
 
 def _resized(windows: Sequence[Window], encoder: Encoder, profile: Profile, size: float) -> dict[str, float]:
     """Return how far windows are from the reference at a size of their pixels, in pixels of the training."""
-    wished = max(_RESAMPLED, round(_RESAMPLED / size**2))  # of finer pixels a window is less to see
+    some = _RESAMPLED[windows[0].grey.ndim]
+    wished = max(some, round(some / size**2))  # of finer pixels a window is less to see
     changed = []
     for window in windows[:: -(-len(windows) // wished)]:
         grey = _resampled(window.grey, size)
@@ -106,4 +107,4 @@ def _scattered(windows: Sequence[Window]) -> bool:
     inside = sum(
         np.count_nonzero((ndimage.minimum_filter(v, 3) == high) | (ndimage.maximum_filter(v, 3) == low)) for v in raw
     )
-    return inside < _TOGETHER * edge
+    return bool(inside < _TOGETHER * edge)
