@@ -82,7 +82,7 @@ def _of(kind: Kind, figures: Figures, profile: Profile) -> Iterator[Explanation]
 
 
 def _rounding(figures: Figures) -> float:
-    """Return the power of the noise of rounding (a twelfth of a squared grey level) in units of the image's own."""
+    """Return the power of rounding in units of the image's own: white, a twelfth of a squared level (Bennett 1948)."""
     return float((_RANGE / 2**figures.levels) ** 2 / 12 / 4**figures.contrast)
 
 
