@@ -77,12 +77,7 @@ def find_causes(
         return ()
     every = explanations(figures, profile)
     change = best_change(every, profile, over, tried, sized=sized)
-    strange = []
-    if _right_when_inverted(over, tried.inverted):
-        strange.append(Cause("inverted", "light and dark are inverted: invert the image", "invert"))
-    elif over["features"] > _UNLIKE and (change is None or change.distance > profile.thresholds["spectrum"]):
-        # What noise, blur or other pixels make of the training images is not foreign.
-        strange.append(Cause("unlike", f"unlike anything trained: {title} knows no such images; choose another model"))
+    strange = _of_kind(profile, over, tried, change, title)
     file, grey = _of_file(figures, profile, over), _of_grey(figures, profile, over)
     texture = (
         _of_amounts(figures, profile, over) if change is None else [_of_change(change, every, figures, profile, sized)]
@@ -98,6 +93,18 @@ def find_causes(
     else:
         found = [*strange, *file, *seen]
     return tuple(found) or (Cause("other", _other(over)),)
+
+
+def _of_kind(
+    profile: Profile, over: Mapping[str, float], tried: Tried, change: Explanation | None, title: str
+) -> list[Cause]:
+    if _right_when_inverted(over, tried.inverted):
+        return [Cause("inverted", "light and dark are inverted: invert the image", "invert")]
+    # What noise, blur or other pixels make of the training images is not foreign.
+    foreign = change is None or change.distance > profile.thresholds["spectrum"]
+    if over["features"] > _UNLIKE and foreign:
+        return [Cause("unlike", f"unlike anything trained: {title} knows no such images; choose another model")]
+    return []
 
 
 def _right_when_inverted(over: Mapping[str, float], inverted: Mapping[str, float]) -> bool:
