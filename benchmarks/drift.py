@@ -5,7 +5,8 @@ fold is taken: the network, its profile and its thresholds know nothing of the g
 project's data folder, and for the figure the dependency group "benchmarks". With ``--keep FOLDER`` what was measured is
 written there, a JSON file a model, and a model that has one is not measured again. ``--seed N`` simulates other test
 images than the recipe's, ``--few`` takes one amount of each change. A second table says of how many changes it was told
-that the result is likely worse, a third how often the cause was named.
+that the result is likely worse, a third how often the cause was named: with ``--causes`` that one alone, for which
+nothing needs to be scored.
 """
 
 from __future__ import annotations
@@ -59,11 +60,12 @@ def main(given: list[str] | None = None) -> None:
     parser.add_argument("--figure", type=Path, help="picture of loss against the largest ratio")
     parser.add_argument("--seed", type=int, help="of simulated test images; none: those of the recipe")
     parser.add_argument("--few", action="store_true", help="one amount of each change, for large networks")
+    parser.add_argument("--causes", action="store_true", help="only how often the cause is named; nothing is scored")
     wanted = parser.parse_args(given)
     rows: list[Row] = []
     for path in wanted.models:
         rows += _kept(path, wanted)
-    sys.stdout.write(f"{table(rows)}\n{worse_table(rows)}\n{cause_table(rows)}")
+    sys.stdout.write(cause_table(rows) if wanted.causes else f"{table(rows)}\n{worse_table(rows)}\n{cause_table(rows)}")
     if wanted.figure:
         from benchmarks.drift_figure import draw
 
@@ -72,10 +74,10 @@ def main(given: list[str] | None = None) -> None:
 
 def _kept(path: Path, wanted: argparse.Namespace) -> list[Row]:
     recipe, model = subject(path)
-    file = wanted.keep / f"{recipe.name}.json" if wanted.keep else None
+    file = wanted.keep / f"{recipe.name}{'-causes' * wanted.causes}.json" if wanted.keep else None
     if file is not None and file.is_file():
         return list(json.loads(file.read_text(encoding="utf-8")))
-    rows = list(measure(_seeded(recipe, wanted.seed), model, few=wanted.few))
+    rows = list(measure(_seeded(recipe, wanted.seed), model, few=wanted.few, scored=not wanted.causes))
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
         with whole_or_nothing(file) as part:
@@ -106,19 +108,22 @@ def subject(path: Path) -> tuple[Recipe, Model]:
     return recipe, Model(card, model.network, model.folder)
 
 
-def measure(recipe: Recipe, model: Model, *, few: bool = False) -> Iterator[Row]:
-    """Yield what became of each part of each test image under each change: its loss, and what the check says."""
+def measure(recipe: Recipe, model: Model, *, few: bool = False, scored: bool = True) -> Iterator[Row]:
+    """Yield what became of each part of each test image under each change: its loss, and what the check says.
+
+    Where nothing is scored, losses are None, and images of other modalities are left out.
+    """
     options = DriftOptions(model=recipe.name)
     for group, image, truth in _parts(recipe, model):
         sizes = {a: s for a, s in zip(image.axes, image.pixel_size(image.axes), strict=True) if s is not None}
-        before = _score(recipe, model, image, truth)
+        before = _score(recipe, model, image, truth) if scored else 0.0
         pixels = np.asarray(image.data)
         for kind, amount, now, still in [("none", "", pixels, truth), *changed(pixels, truth, few=few)]:
             other = image_from_array(now, image.axes, pixel_size=sizes, name=image.name)
             found = compare_with_training(other, model, options)
-            loss = before - _score(recipe, model, other, still)
+            loss = before - _score(recipe, model, other, still) if scored else None
             yield _row(recipe, group, kind, amount) | {"loss": loss, **_said(found)}
-    for image in _foreign(recipe, model):
+    for image in _foreign(recipe, model) if scored else ():
         found = compare_with_training(image, model, options)
         row = _row(recipe, image.name, "other modality", image.name)
         yield row | {"loss": None, **_said(found)}

@@ -30,6 +30,12 @@ def figures_of(grey: Grey, raw: npt.NDArray[np.uint8] | None = None) -> Figures:
     return describe([grey], [file], [features], [chances])
 
 
+def of_file(grey: Grey) -> Figures:
+    """Return the figures of a window that was written as 8 bit: rounded to its grey levels."""
+    raw = np.clip(np.rint(60 + 130 * grey), 0, 255).astype(np.uint8)
+    return figures_of((raw.astype(np.float32) - 60) / 130, raw)
+
+
 @pytest.fixture(scope="session")
 def profile() -> Profile:
     return make_profile([Known(f"group {i % 4}", figures_of(texture(i))) for i in range(16)])

@@ -5,17 +5,38 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import ndimage
-from tests.drift.conftest import figures_of, texture
+from tests.drift.conftest import figures_of, of_file, texture
 
-from napari_bioseg.drift import Cause, Figures, Profile, distances, find_causes, ratios
+from napari_bioseg.drift import (
+    OUTPUT,
+    Cause,
+    Figures,
+    Profile,
+    Tried,
+    distances,
+    find_causes,
+    ratios,
+    sizes_worth_trying,
+)
 
 
 def _causes(
-    figures: Figures, profile: Profile, *, sized: bool = True, inverted: Figures | None = None
+    figures: Figures,
+    profile: Profile,
+    *,
+    sized: bool = True,
+    inverted: Figures | None = None,
+    resized: dict[float, Figures] | None = None,
+    scattered: bool = False,
 ) -> tuple[Cause, ...]:
-    over = ratios(distances(figures, profile), profile)
-    other = ratios(distances(inverted, profile), profile) if inverted else over
-    return find_causes(figures, profile, over, inverted=other, sized=sized, title="Blobs")
+    over = _over(figures, profile)
+    sizes = {size: _over(seen, profile) for size, seen in (resized or {}).items()}
+    tried = Tried(_over(inverted, profile) if inverted else over, sizes, scattered)
+    return find_causes(figures, profile, over, tried=tried, sized=sized, title="Blobs")
+
+
+def _over(figures: Figures, profile: Profile) -> dict[str, float]:
+    return ratios(distances(figures, profile), profile)
 
 
 def test_what_is_like_the_training_has_no_cause(profile: Profile) -> None:
@@ -73,3 +94,47 @@ def test_less_contrast_is_told(profile: Profile) -> None:
     flat = (0.5 + (texture(50, noise=0.0) - 0.5) * 0.3).astype(np.float32)
     words = " ".join(c.words for c in _causes(figures_of(flat), profile))
     assert "less contrast" in words
+
+
+def test_pixels_are_the_cause_if_the_network_knows_what_it_sees_at_their_size(profile: Profile) -> None:
+    seen, usual = figures_of(texture(50, coarse=2.0)), figures_of(texture(51))
+    odd = Figures(**{**vars(seen), "features": seen.features + 3})
+    (cause, *_) = _causes(odd, profile, resized={0.4: odd, 0.5: usual})
+    assert (cause.name, cause.amount, cause.action) == ("pixel size", 0.5, "resample")
+    assert "pixel size" not in [c.name for c in _causes(odd, profile, sized=False, resized={0.5: odd})]
+
+
+def test_sizes_are_not_tried_where_a_blur_explains_the_spectrum_better(profile: Profile) -> None:
+    seen = of_file(ndimage.gaussian_filter(texture(50), 3))
+    assert sizes_worth_trying(seen, profile, _over(seen, profile)) == ()
+    assert _causes(seen, profile)[0].name == "blur"
+
+
+def test_noise_comes_before_the_saturation_that_it_makes(profile: Profile) -> None:
+    noisy = texture(50, noise=0.3)
+    figures = figures_of(noisy, np.clip(255 * noisy, 0, 255).astype(np.uint8))
+    assert _causes(figures, profile, scattered=True)[0].name == "noise"
+    assert _causes(figures, profile, scattered=False)[0].name == "saturation"
+
+
+def test_another_gamma_comes_before_the_few_pixels_that_it_saturates(profile: Profile) -> None:
+    dark = np.clip(texture(50), 0, 1) ** 2.5
+    names = [c.name for c in _causes(figures_of(dark, (255 * dark).astype(np.uint8)), profile)]
+    assert names.index("grey values") < names.index("saturation")
+
+
+def test_few_grey_levels_of_an_overexposed_image_are_told_as_saturation(profile: Profile) -> None:
+    grey = texture(50)
+    blown = np.clip(-400 + 500 * grey, 0, 30).astype(np.uint8)
+    names = [c.name for c in _causes(figures_of(grey, blown), profile)]
+    assert names[0] == "saturation"
+    assert "levels" not in names
+
+
+def test_sizes_are_tried_only_where_the_network_tells_of_them(profile: Profile) -> None:
+    coarse = figures_of(texture(50, coarse=0.5))
+    over = _over(coarse, profile)
+    sizes = sizes_worth_trying(coarse, profile, over)
+    assert any(size == pytest.approx(2, rel=0.25) for size in sizes)
+    assert sizes_worth_trying(coarse, profile, {k: v for k, v in over.items() if k not in OUTPUT}) == ()
+    assert sizes_worth_trying(coarse, profile, dict.fromkeys(over, 0.5) | {"kl": 9.0}) == ()

@@ -1,6 +1,7 @@
 """Whether an image is like those that a model was trained on, in figures; no network runs here."""
 
 from napari_bioseg.drift.causes import Action, Cause, find_causes
+from napari_bioseg.drift.change import Tried, sizes_worth_trying
 from napari_bioseg.drift.distances import DISTANCES, OUTPUT, deviation, distances, nearest, ratios
 from napari_bioseg.drift.figures import BANDS, CENTRES, EDGES, Figures, describe
 from napari_bioseg.drift.profile import Profile
@@ -19,6 +20,7 @@ __all__ = [
     "Figures",
     "Known",
     "Profile",
+    "Tried",
     "describe",
     "deviation",
     "distances",
@@ -27,4 +29,5 @@ __all__ = [
     "nearest",
     "ratios",
     "recent_change",
+    "sizes_worth_trying",
 ]

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from napari_bioseg.drift.distances import OUTPUT, deviation
+from napari_bioseg.drift.change import Tried, best_change
+from napari_bioseg.drift.distances import OUTPUT, TEXTURE, deviation, largest
 from napari_bioseg.drift.figures import Figures
 from napari_bioseg.drift.profile import Profile
-from napari_bioseg.drift.texture import Explanation, explanations
+from napari_bioseg.drift.texture import Explanation, Kind, explanations
 
 Action = Literal["denoise", "invert", "resample", "correct"]
 
 _OF_FILE = ("saturation", "levels")
 _GREY = ("kl", "cross_entropy", "psi", "js", "contrast")
-_TEXTURE = ("noise", "snr", "sharpness", "spectrum", "features")
 _UNLIKE = 3.0  # times the threshold of the features from which nothing that was trained is like it
 _NOTABLE = 0.6  # octaves of noise or sharpness that are worth a word: 1.5 times
 _BLOWN = 0.05  # share of saturated pixels that comes before all else
-_EXPLAINED = 0.6  # share of a distance that a cause must leave at most
-_SURE = 0.7  # share of what noise and blur leave that other pixels than the file says must leave at most
+_RIGHTED = 0.6  # share of a distance that an exchange of light and dark must leave at most
 _NEARLY = 1.5  # times what the best cause leaves: another is named beside it
+_GREYER = 1.5  # times the ratio of the saturation from which the grey values are told before it
+_CROWDED = 2.0  # times the share that even grey values give the lowest and the highest: more is saturation
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,7 @@ _BLURRED = Cause("blur", "less fine detail than trained (out of focus, or smooth
 
 
 def find_causes(
-    figures: Figures,
-    profile: Profile,
-    over: Mapping[str, float],
-    *,
-    inverted: Mapping[str, float],
-    sized: bool,
-    title: str,
+    figures: Figures, profile: Profile, over: Mapping[str, float], *, tried: Tried, sized: bool, title: str
 ) -> tuple[Cause, ...]:
     """Return the causes of a warning, the most telling first.
 
@@ -67,8 +62,7 @@ def find_causes(
     profile : Profile
     over : Mapping
         Distances in units of their thresholds, see `distances.ratios`.
-    inverted : Mapping
-        The same of the inverted image; of any where none is warned of.
+    tried : Tried
     sized : bool
         Whether the image was brought to the model's pixel size: then its pixels are the cause only if nothing else is.
     title : str
@@ -82,61 +76,65 @@ def find_causes(
     if max(over.values()) <= 1:
         return ()
     every = explanations(figures, profile)
-    change = _explanation(every, profile, sized=sized)
-    found = []
-    if _right_when_inverted(over, inverted):
-        found.append(Cause("inverted", "light and dark are inverted: invert the image", "invert"))
-    elif over["features"] > _UNLIKE and (change is None or change.distance > profile.thresholds["spectrum"]):
-        # What noise, blur or other pixels make of the training images is not foreign.
-        found.append(Cause("unlike", f"unlike anything trained: {title} knows no such images; choose another model"))
-    found += _of_file(figures, profile, over)
-    grey = _of_grey(figures, profile, over)
+    change = best_change(every, profile, over, tried, sized=sized)
+    strange = _of_kind(profile, over, tried, change, title)
+    file, grey = _of_file(figures, profile, over), _of_grey(figures, profile, over)
     texture = (
         _of_amounts(figures, profile, over) if change is None else [_of_change(change, every, figures, profile, sized)]
     )
-    texture_first = change is not None or _largest(over, _TEXTURE) >= _largest(over, _GREY)
-    found += [*texture, *grey] if texture_first else [*grey, *texture]
-    # What is blown out changes all the rest.
-    found.sort(key=lambda cause: not (cause.name == "saturation" and figures.saturation >= _BLOWN))
+    texture_first = change is not None or largest(over, TEXTURE) >= largest(over, _GREY)
+    seen = [*texture, *grey] if texture_first else [*grey, *texture]
+    noisy = change is not None and change.kind == "noise" and tried.scattered
+    saturated = [cause.name for cause in file] == ["saturation"]
+    if saturated and (noisy or largest(over, _GREY) > _GREYER * over["saturation"]):
+        found = [*strange, *seen, *file]  # which noise, or another gamma, pushed over the edge
+    elif saturated and figures.saturation >= _BLOWN:
+        found = [*file, *strange, *seen]  # what is blown out changes all the rest
+    else:
+        found = [*strange, *file, *seen]
     return tuple(found) or (Cause("other", _other(over)),)
+
+
+def _of_kind(
+    profile: Profile, over: Mapping[str, float], tried: Tried, change: Explanation | None, title: str
+) -> list[Cause]:
+    if _right_when_inverted(over, tried.inverted):
+        return [Cause("inverted", "light and dark are inverted: invert the image", "invert")]
+    # What noise, blur or other pixels make of the training images is not foreign.
+    foreign = change is None or change.distance > profile.thresholds["spectrum"]
+    if over["features"] > _UNLIKE and foreign:
+        return [Cause("unlike", f"unlike anything trained: {title} knows no such images; choose another model")]
+    return []
 
 
 def _right_when_inverted(over: Mapping[str, float], inverted: Mapping[str, float]) -> bool:
     # What was lost in the file does not come back, and the network is not run to its end on an inverted image.
     seen = [name for name in inverted if name not in (*_OF_FILE, *OUTPUT)]
-    now, then = _largest(over, seen), _largest(inverted, seen)
-    return now > 1 >= then and then < _EXPLAINED * now and inverted["features"] < over["features"]
+    now, then = largest(over, seen), largest(inverted, seen)
+    return now > 1 >= then and then < _RIGHTED * now and inverted["features"] < over["features"]
 
 
 def _of_file(figures: Figures, profile: Profile, over: Mapping[str, float]) -> list[Cause]:
     causes = []
-    if over["levels"] > 1:
+    # Of few levels, the lowest and the highest hold many pixels anyway.
+    crowded = figures.saturation > _CROWDED * 2 / 2**figures.levels
+    if over["levels"] > 1 and not crowded:
         words = f"only {2**figures.levels:.0f} grey levels in the file: export it with its full bit depth"
         causes.append(Cause("levels", words))
-    elif over["saturation"] > 1:  # of few levels, the lowest and the highest hold many pixels anyway
+    elif over["saturation"] > 1:
         now, usual = (f"{100 * share:.2g} %" for share in (figures.saturation, profile.figures["saturation"].mean))
         causes.append(Cause("saturation", f"saturated {now} (trained: {usual}): lower exposure or gain"))
     return causes
 
 
-def _explanation(every: Sequence[Explanation], profile: Profile, *, sized: bool) -> Explanation | None:
-    """Return the change that makes the training images like this one; None where none does, or none is needed."""
-    left = {e.kind: e.distance for e in every}
-    best = every[0]
-    if best.kind == "pixel size" and sized and best.distance > _SURE * min(left["noise"], left["blur"]):
-        best = next(e for e in every if e.kind != "pixel size")
-    usual = left["none"] < _EXPLAINED * profile.thresholds["spectrum"]
-    return None if usual or best.kind == "none" or best.distance > _EXPLAINED * left["none"] else best
-
-
 def _of_change(
-    change: Explanation, every: Sequence[Explanation], figures: Figures, profile: Profile, sized: bool
+    change: Explanation, every: Mapping[Kind, Explanation], figures: Figures, profile: Profile, sized: bool
 ) -> Cause:
     if change.kind == "noise":
         return _noisy(figures, profile)
     if change.kind == "blur":
         return _BLURRED
-    near = {e.kind for e in every if e.distance < _NEARLY * change.distance}
+    near = {kind for kind, e in every.items() if e.distance < _NEARLY * change.distance}
     return Cause("pixel size", _of_pixels(change.amount, near, sized), "resample", change.amount)
 
 
@@ -145,7 +143,7 @@ def _of_amounts(figures: Figures, profile: Profile, over: Mapping[str, float]) -
     if figures.noise - profile.figures["noise"].mean > _NOTABLE:
         return [_noisy(figures, profile)]
     blurred = figures.sharpness - profile.figures["sharpness"].mean < -_NOTABLE / 2
-    return [_BLURRED] if blurred and _largest(over, _TEXTURE) > 1 else []
+    return [_BLURRED] if blurred and largest(over, TEXTURE) > 1 else []
 
 
 def _noisy(figures: Figures, profile: Profile) -> Cause:
@@ -164,16 +162,12 @@ def _of_pixels(amount: float, near: Collection[str], sized: bool) -> str:
 
 
 def _of_grey(figures: Figures, profile: Profile, over: Mapping[str, float]) -> list[Cause]:
-    if _largest(over, _GREY) <= 1:
+    if largest(over, _GREY) <= 1:
         return []
     way = "another gamma, background or staining"
     if over["contrast"] > 1:
         way = "less contrast" if deviation(figures, profile, "contrast") < 0 else "more contrast"
     return [Cause("grey values", f"grey values spread otherwise than trained ({way}): correct and fine-tune")]
-
-
-def _largest(over: Mapping[str, float], names: Collection[str]) -> float:
-    return max(over[name] for name in names)
 
 
 def _other(over: Mapping[str, float]) -> str:

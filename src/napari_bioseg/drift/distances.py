@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,9 @@ SCALARS = ("noise", "contrast", "snr", "sharpness", "saturation", "levels")
 
 OUTPUT = ("found", "doubt", "outline")
 """Distances of what the network says, as `output.describe_output` orders it: the result suffers where they are far."""
+
+TEXTURE = ("noise", "snr", "sharpness", "spectrum", "features")
+"""Distances that noise, blur and pixels of another size change."""
 
 DISTANCES = {
     "kl": "KL divergence of the grey values from the reference, bits",
@@ -93,6 +96,11 @@ def bands(spectrum: Floats, profile: Profile) -> Floats:
 def ratios(measured: Mapping[str, float], profile: Profile) -> dict[str, float]:
     """Return each distance in units of its threshold: above 1 is warned of."""
     return {name: value / profile.thresholds[name] for name, value in measured.items()}
+
+
+def largest(over: Mapping[str, float], names: Collection[str]) -> float:
+    """Return the largest of some distances."""
+    return max(over[name] for name in names)
 
 
 def nearest(figures: Figures, profile: Profile) -> Profile:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from napari_bioseg.core.errors import IncompatibleImageError, RecipeError
 from napari_bioseg.core.image import Image
@@ -19,7 +17,7 @@ from napari_bioseg.drift import (
     Cause,
     Figures,
     Profile,
-    describe,
+    Tried,
     distances,
     find_causes,
     nearest,
@@ -28,16 +26,14 @@ from napari_bioseg.drift import (
 from napari_bioseg.inference.windows import Encoder, Window, read_windows, run_to_end
 from napari_bioseg.io import open_image
 from napari_bioseg.models import load_model, refusal
-from napari_bioseg.models.normalise import apply_normalisation
 from napari_bioseg.models.pixel_size import pixel_distance, sizes_along
+from napari_bioseg.workflows.drift_trials import describe_windows, try_changes
 from napari_bioseg.workflows.options import DriftOptions
 from napari_bioseg.workflows.region import parse_region, prediction_grid
 
 if TYPE_CHECKING:
     from napari_bioseg.models.card import Card
     from napari_bioseg.models.model import Model
-
-_TRIED = 4  # windows on which it is tried whether light and dark are exchanged
 
 
 @dataclass(frozen=True)
@@ -186,9 +182,9 @@ def compare_with_training(
     profile = nearest(figures, profile)
     measured = distances(figures, profile)
     over = ratios(measured, profile)
-    inverted = _inverted(found, model, encoder, profile) if max(over.values()) > 1 else over
+    tried = try_changes(found, model, encoder, profile, figures, over) if max(over.values()) > 1 else Tried(over)
     sized = options.resample and pixel_distance(model.card.input, sizes_along(image, model.axes)) < math.inf
-    causes = find_causes(figures, profile, over, inverted=inverted, sized=sized, title=model.card.title)
+    causes = find_causes(figures, profile, over, tried=tried, sized=sized, title=model.card.title)
     return Drift(image.name, model.card.name, over, measured, causes, figures, profile, _furthest(found, profile))
 
 
@@ -205,12 +201,6 @@ def _is_whole(kind: Profile) -> bool:
     return set(kind.thresholds) == set(DISTANCES) - (set() if kind.output else set(OUTPUT))
 
 
-def describe_windows(windows: Sequence[Window]) -> Figures:
-    """Return the figures of the windows of one image."""
-    chances = [w.chances for w in windows if w.chances is not None]
-    return describe([w.flat for w in windows], [w.raw for w in windows], [w.features for w in windows], chances)
-
-
 def _furthest(windows: Sequence[Window], profile: Profile) -> tuple[tuple[int, ...], ...]:
     """Return the planes of the windows, that furthest from the reference first."""
 
@@ -221,18 +211,3 @@ def _furthest(windows: Sequence[Window], profile: Profile) -> tuple[tuple[int, .
     if len(planes) == 1:
         return tuple(planes)
     return tuple(dict.fromkeys(w.plane for w in sorted(windows, key=score, reverse=True)))
-
-
-def _inverted(windows: Sequence[Window], model: Model, encoder: Encoder, profile: Profile) -> dict[str, float]:
-    """Return how far some of the windows are from the reference with light and dark exchanged."""
-    some = windows[:: -(-len(windows) // _TRIED)]
-    turned = [1 - window.grey for window in some]
-    normalisation = model.card.input.normalisation
-    if normalisation.method != "fixed":
-        # Its percentiles need not lie as far from either end.
-        figures = normalisation.fit(np.stack(turned))
-        turned = [apply_normalisation(grey, *figures, normalisation.clip) for grey in turned]
-    changed = [
-        replace(w, grey=grey, features=encoder(grey), chances=None) for w, grey in zip(some, turned, strict=True)
-    ]
-    return ratios(distances(describe_windows(changed), profile), profile)

@@ -21,7 +21,7 @@ from napari_bioseg.models.pixel_size import model_pixels, sizes_along
 from napari_bioseg.training.open_pairs import open_one
 from napari_bioseg.training.recipe import Recipe
 from napari_bioseg.workflows.box_evaluation import evaluate_boxes
-from napari_bioseg.workflows.drift_check import describe_windows
+from napari_bioseg.workflows.drift_trials import describe_windows
 from napari_bioseg.workflows.evaluation import take_planes
 from napari_bioseg.workflows.options import EvaluateOptions
 from napari_bioseg.workflows.recipe_data import Truth, load_pair, simulated_images

@@ -1,0 +1,110 @@
+"""What becomes of an image that is warned of when a change is undone: a cause is tried before it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from napari_bioseg.drift import Figures, Profile, Tried, describe, distances, ratios, sizes_worth_trying
+from napari_bioseg.inference.resample import extend, to_model_taps
+from napari_bioseg.inference.tiles import Axis, Span
+from napari_bioseg.inference.windows import Encoder, Window
+from napari_bioseg.models.normalise import apply_normalisation
+
+if TYPE_CHECKING:
+    from napari_bioseg.models.model import Model
+
+_TRIED = 4  # windows on which it is tried whether light and dark are exchanged
+_RESAMPLED = {2: 2, 3: 1}  # windows' worth of pixels, by their axes, on which each size is tried to the network's end
+_LEAST = 32  # pixels of a window along Y and X from which a size is tried: in less a network sees too little
+_TOGETHER = 0.1  # share of the saturated pixels that lie among such, from which they are not single ones
+
+Floats = npt.NDArray[np.float32]
+
+
+def describe_windows(windows: Sequence[Window]) -> Figures:
+    """Return the figures of the windows of one image."""
+    chances = [w.chances for w in windows if w.chances is not None]
+    return describe([w.flat for w in windows], [w.raw for w in windows], [w.features for w in windows], chances)
+
+
+def try_changes(
+    windows: Sequence[Window],
+    model: Model,
+    encoder: Encoder,
+    profile: Profile,
+    figures: Figures,
+    over: Mapping[str, float],
+) -> Tried:
+    """Undo changes of an image on some of its windows, and see how far these are from the reference then.
+
+    Parameters
+    ----------
+    windows : sequence of Window
+        Of the image, all of the same shape.
+    model : Model
+    encoder : Encoder
+        Of this model.
+    profile : Profile
+    figures : Figures
+        Of the windows.
+    over : Mapping
+        Their distances in units of the thresholds.
+    """
+    edge = min(windows[0].flat.shape)
+    sizes = [size for size in sizes_worth_trying(figures, profile, over) if edge * size >= _LEAST]
+    return Tried(
+        _inverted(windows, model, encoder, profile),
+        {size: _resized(windows, encoder, profile, size) for size in sizes},
+        over["saturation"] > 1 and _scattered(windows),
+    )
+
+
+def _inverted(windows: Sequence[Window], model: Model, encoder: Encoder, profile: Profile) -> dict[str, float]:
+    some = windows[:: -(-len(windows) // _TRIED)]
+    turned = [1 - window.grey for window in some]
+    normalisation = model.card.input.normalisation
+    if normalisation.method != "fixed":
+        # Its percentiles need not lie as far from either end.
+        figures = normalisation.fit(np.stack(turned))
+        turned = [apply_normalisation(grey, *figures, normalisation.clip) for grey in turned]
+    changed = [
+        replace(w, grey=grey, features=encoder(grey), chances=None) for w, grey in zip(some, turned, strict=True)
+    ]
+    return ratios(distances(describe_windows(changed), profile), profile)
+
+
+def _resized(windows: Sequence[Window], encoder: Encoder, profile: Profile, size: float) -> dict[str, float]:
+    """Return how far windows are from the reference at a size of their pixels, in pixels of the training."""
+    some = _RESAMPLED[windows[0].grey.ndim]
+    wished = max(some, round(some / size**2))  # of finer pixels a window is less to see
+    changed = []
+    for window in windows[:: -(-len(windows) // wished)]:
+        grey = _resampled(window.grey, size)
+        changed.append(replace(window, grey=grey, features=encoder(grey), chances=encoder.chances(grey)))
+    return ratios(distances(describe_windows(changed), profile), profile)
+
+
+def _resampled(grey: Floats, size: float) -> Floats:
+    """Return a window in the plane as the engine would resample it, of at most as many pixels."""
+    for i in (grey.ndim - 2, grey.ndim - 1):
+        n = grey.shape[i]
+        taps = to_model_taps(Axis(n, 0, 1, 1 / size), Span(0, min(n, max(1, round(n * size)))))
+        grey = taps.apply(extend(grey, i, taps.span, n, 0), i, taps.span.start)
+    return np.ascontiguousarray(grey)
+
+
+def _scattered(windows: Sequence[Window]) -> bool:
+    """Return whether hardly any saturated pixel has only such around it: what is overexposed lies together."""
+    raw = [window.raw for window in windows]
+    low, high = min(values.min() for values in raw), max(values.max() for values in raw)
+    edge = sum(np.count_nonzero((v == low) | (v == high)) for v in raw)
+    inside = sum(
+        np.count_nonzero((ndimage.minimum_filter(v, 3) == high) | (ndimage.maximum_filter(v, 3) == low)) for v in raw
+    )
+    return bool(inside < _TOGETHER * edge)
