@@ -17,7 +17,7 @@ import tifffile
 
 from napari_bioseg.core.errors import RecipeError, WorkerError
 from napari_bioseg.core.files import tree_sha256
-from napari_bioseg.workflows import batch_cluster
+from napari_bioseg.workflows import batch_connection
 from napari_bioseg.workflows.batch_progress import Place
 from napari_bioseg.workflows.batching import batch
 
@@ -105,7 +105,7 @@ def test_a_scheduler_that_dies_is_told_in_one_line_and_nothing_is_lost(images: P
 def test_a_scheduler_that_is_not_there_is_told_in_one_line_and_leaves_nothing(
     images: Path, tmp_path: Path, scheduler: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch_cluster, "_PATIENCE", 1.0)  # nobody comes later either
+    monkeypatch.setattr(batch_connection, "_PATIENCE", 1.0)  # nobody comes later either
     with pytest.raises(WorkerError, match="does not answer"):
         batch([images], tmp_path / "out", scheduler=scheduler, **_OPTIONS)
     assert not (tmp_path / "out").exists()
