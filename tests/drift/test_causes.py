@@ -131,6 +131,23 @@ def test_few_grey_levels_of_an_overexposed_image_are_told_as_saturation(profile:
     assert "levels" not in names
 
 
+@pytest.mark.parametrize(("sigma", "first"), [(2, "blur"), (0, "levels")])
+def test_a_faint_image_that_is_blurred_has_few_grey_levels_but_blur_as_its_cause(
+    profile: Profile, sigma: float, first: str
+) -> None:
+    grey = ndimage.gaussian_filter(texture(50), sigma)
+    file = (np.clip(100 + 30 * grey, 0, 255) if sigma else 15 * np.clip(grey, 0, 1)).astype(np.uint8)
+    causes = _causes(figures_of(grey, file), profile)
+    assert causes[0].name == first
+    assert "levels" in [c.name for c in causes]
+
+
+def test_an_image_without_the_noise_of_the_training_was_smoothed(profile: Profile) -> None:
+    seen = figures_of(texture(50))
+    smooth = Figures(**{**vars(seen), "noise": seen.noise - 2})
+    assert _causes(smooth, profile)[0].name == "blur"
+
+
 def test_sizes_are_tried_only_where_the_network_tells_of_them(profile: Profile) -> None:
     coarse = figures_of(texture(50, coarse=0.5))
     over = _over(coarse, profile)

@@ -22,6 +22,7 @@ _BLOWN = 0.05  # share of saturated pixels that comes before all else
 _RIGHTED = 0.6  # share of a distance that an exchange of light and dark must leave at most
 _NEARLY = 1.5  # times what the best cause leaves: another is named beside it
 _GREYER = 1.5  # times the ratio of the saturation from which the grey values are told before it
+_FEW = 4.0  # bits: of more grey levels the rest is told first, since a blur, too, leaves fewer of a faint image
 _CROWDED = 2.0  # times the share that even grey values give the lowest and the highest: more is saturation
 
 
@@ -90,6 +91,8 @@ def find_causes(
         found = [*strange, *seen, *file]  # which noise, or another gamma, pushed over the edge
     elif saturated and figures.saturation >= _BLOWN:
         found = [*file, *strange, *seen]  # what is blown out changes all the rest
+    elif not saturated and figures.levels > _FEW:
+        found = [*strange, *seen, *file]
     else:
         found = [*strange, *file, *seen]
     return tuple(found) or (Cause("other", _other(over)),)
@@ -143,7 +146,8 @@ def _of_amounts(figures: Figures, profile: Profile, over: Mapping[str, float]) -
     if figures.noise - profile.figures["noise"].mean > _NOTABLE:
         return [_noisy(figures, profile)]
     blurred = figures.sharpness - profile.figures["sharpness"].mean < -_NOTABLE / 2
-    return [_BLURRED] if blurred and largest(over, TEXTURE) > 1 else []
+    smoothed = figures.noise - profile.figures["noise"].mean < -_NOTABLE and over["noise"] > 1
+    return [_BLURRED] if smoothed or (blurred and largest(over, TEXTURE) > 1) else []
 
 
 def _noisy(figures: Figures, profile: Profile) -> Cause:
