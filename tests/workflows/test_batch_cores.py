@@ -32,6 +32,7 @@ def test_cores_are_divided_among_those_that_may_use_them(places: list[Place], pa
 
 
 def test_a_job_of_slurm_that_is_not_bound_takes_the_cores_that_it_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     alone = _place()
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     monkeypatch.setenv("SLURM_CPUS_PER_TASK", str(len(alone.cores)))
