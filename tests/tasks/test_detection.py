@@ -9,7 +9,7 @@ import torch
 from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.core.errors import RecipeError
 from napari_bioseg.tasks import TASKS, Decision, check_losses, check_metrics, default_metrics, weighted_loss
-from napari_bioseg.tasks.detection import MAPS, SCORES, WEIGHTED, decode, encode
+from napari_bioseg.tasks.detection import MAPS, OFFSET, SCORES, WEIGHTED, decode, encode
 
 TASK = TASKS.get("detection")
 LOSS = weighted_loss({"centres": 1.0, "boxes": 1.0})
@@ -37,6 +37,37 @@ def test_two_centres_near_each_other_are_two_peaks():
     pair = Boxes.of([[20.0, 20.0], [20.0, 22.0]], [[6, 6], [6, 6]])
     found = decode(encode(pair, (40, 40))[MAPS_OF_TRUTH].astype(np.float16), 0.5)
     assert np.allclose(sorted_rows(found)[:, :2], pair.centre, atol=0.01)
+
+
+def merged_pair(right=0.5):
+    """Return maps of two particles with one peak between them, each told by the pixels of its side."""
+    maps = np.zeros((MAPS, 20, 20), np.float32)
+    maps[0, 10, 8:13] = 0.3, 0.5, 0.6, right, right / 2
+    maps[3:] = encode(Boxes.of([[5.0, 5.0]], [[5, 5]]), (20, 20))[4:, 5:6, 5:6]
+    x = np.arange(8, 13)
+    maps[1, 10, 8:13] = 0.5
+    maps[2, 10, 8:13] = (np.where(x < 11, 8.5, 11.5) - x) / (2 * OFFSET) + 0.5
+    return maps
+
+
+def test_a_pixel_beside_a_peak_tells_of_a_particle_of_its_own():
+    found = decode(merged_pair(), 0.05)
+    assert found.centre.tolist() == [[10, 8.5], [10, 11.5]]
+    assert found.confidence.tolist() == pytest.approx([0.6, 0.5])
+
+
+def test_beside_a_peak_a_faint_pixel_is_not_believed():
+    assert decode(merged_pair(right=0.09), 0.05).centre.tolist() == [[10, 8.5]]
+
+
+def test_rows_are_read_as_the_whole_is():
+    maps = np.random.default_rng(0).uniform(0.4, 0.6, (MAPS, 40, 30))
+    maps[0] = maps[0] * 5 - 2
+    whole = decode(maps, 0.05)
+    # As they are read: a row more on each side.
+    parts = [decode(maps[:, :21], 0.05, rows=slice(0, 20)), decode(maps[:, 19:], 0.05, rows=slice(1, 21))]
+    assert len(whole) == sum(map(len, parts)) > 100
+    assert np.allclose(whole.centre, np.vstack([parts[0].centre, np.add(parts[1].centre, (19, 0))]))
 
 
 def test_boxes_at_the_border_and_beyond_it():

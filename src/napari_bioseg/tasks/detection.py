@@ -44,6 +44,11 @@ SIDES = (1.0, 64.0)
 
 _HEAT_SIGMA = 0.6  # pixels: two centres 1.5 pixels apart still have a dip between them
 _FOCUS, _EASE = 2, 4  # exponents of CornerNet
+_ALIKE = 0.8  # overlap from which neighbouring pixels tell of the same particle
+_LEAST_BESIDE = 0.1  # confidence of a box beside a peak: those below are many, and hardly ever right
+
+Pixels = npt.NDArray[np.intp]
+Floats = npt.NDArray[np.float64]
 
 
 def encode(boxes: Boxes, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
@@ -91,31 +96,62 @@ def decode(
     frame: int = 0,
     z: int = 0,
 ) -> Boxes:
-    """Return a box for each peak of the map of centres.
+    """Return the boxes that the maps tell, from the pixels that tell of a particle of their own.
+
+    Each pixel tells a box, and the pixels around a centre tell nearly the same one. A peak of the map of centres has a
+    box of its own; so has a pixel beside it, unless one of its eight neighbours is surer and tells nearly the same. Of
+    two particles that the map of centres runs into one, the pixels on either side still tell each its own.
 
     Parameters
     ----------
     maps : ndarray
         ``(5, Y, X)`` in 0..1, as the engine gives them.
     least : float
-        Height that a peak must have; it is the confidence of the box.
+        Height of the map of centres that is needed; it is the confidence of the box. Beside a peak, 0.1 at least.
     factor : tuple of float
         Size of the network's pixels in y and x, in pixels of `maps`.
     rows : slice, optional
-        Rows whose peaks are wanted; those beside them only decide what is a peak.
+        Rows whose boxes are wanted; those beside them only decide which pixels have one of their own.
     frame, z : int
         Where the plane lies.
     """
     heat = np.asarray(maps[0], np.float32)
-    peaks = (heat >= max(least, 1e-3)) & (heat == ndimage.maximum_filter(heat, 3))
+    peaks = heat == ndimage.maximum_filter(heat, 3)
     wanted = np.zeros_like(peaks)
     wanted[rows or slice(None)] = True
-    y, x = np.nonzero(peaks & wanted)
-    values = np.asarray(maps[1:, y, x], np.float64)
-    centre = np.stack((y, x), axis=1) + (values[:2].T - 0.5) * 2 * OFFSET * factor
+    least = max(least, 1e-3)
+    pixel = np.argwhere(wanted & (heat >= np.where(peaks, least, max(least, _LEAST_BESIDE))))
+    pixel = pixel[peaks[tuple(pixel.T)] | ~_echoes(maps, heat, pixel, factor)]
+    return Boxes.of(*_told(maps, pixel, factor), frame=frame, z=z, confidence=heat[tuple(pixel.T)])
+
+
+def _echoes(
+    maps: npt.NDArray[Any], heat: npt.NDArray[np.float32], pixel: Pixels, factor: tuple[float, float]
+) -> npt.NDArray[np.bool_]:
+    """Return which pixels tell nearly the same box as a surer neighbour."""
+    echo = np.zeros(len(pixel), bool)
+    for step in np.argwhere(np.ones((3, 3))) - 1:
+        near = pixel + step
+        at = np.flatnonzero(np.all((near >= 0) & (near < heat.shape), axis=1))
+        at = at[heat[tuple(near[at].T)] > heat[tuple(pixel[at].T)]]
+        echo[at] |= _overlap(_told(maps, pixel[at], factor), _told(maps, near[at], factor)) > _ALIKE
+    return echo
+
+
+def _told(maps: npt.NDArray[Any], pixel: Pixels, factor: tuple[float, float]) -> tuple[Floats, Floats]:
+    """Return centres and sides, ``(N, 2)`` each, of the boxes that pixels tell."""
+    values = np.asarray(maps[1:, *pixel.T], np.float64)
+    centre = pixel + (values[:2].T - 0.5) * 2 * OFFSET * factor
     low, high = np.log(SIDES)
-    size = np.exp(low + values[2:].T * (high - low)) * factor
-    return Boxes.of(centre, size, frame=frame, z=z, confidence=heat[y, x])
+    return centre, np.exp(low + values[2:].T * (high - low)) * factor
+
+
+def _overlap(one: tuple[Floats, Floats], other: tuple[Floats, Floats]) -> Floats:
+    """Return the intersection over union of boxes, each with its counterpart."""
+    (c1, s1), (c2, s2) = one, other
+    low, high = np.maximum(c1 - s1 / 2, c2 - s2 / 2), np.minimum(c1 + s1 / 2, c2 + s2 / 2)
+    common = np.prod(np.clip(high - low, 0, None), axis=1)
+    return np.asarray(common / (s1.prod(axis=1) + s2.prod(axis=1) - common))
 
 
 def _offset_to_unit(offset: npt.NDArray[Any]) -> npt.NDArray[Any]:
