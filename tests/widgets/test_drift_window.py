@@ -141,10 +141,11 @@ def test_the_warning_comes_before_the_labels_and_its_button_mends_the_image(
     assert logged() == [("stack", True), ("stack (inverted)", False)]
 
 
-def test_a_warning_of_a_poor_result_stands_out(viewer):
+def test_a_warning_of_a_poor_result_stands_out(viewer, qtbot):
     from napari_bioseg.widgets.drift_row import DriftRow
 
     row = DriftRow(viewer)
+    qtbot.addWidget(row)
     color = warning_color("dark")
     for mild in (True, False):
         row.warn("Noise. The result is likely worse.", "• Noise", None, mild=mild)

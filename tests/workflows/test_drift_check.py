@@ -12,7 +12,7 @@ from napari_bioseg.core.errors import IncompatibleImageError, RecipeError
 from napari_bioseg.core.image import Image, image_from_array
 from napari_bioseg.models import load_model
 from napari_bioseg.models.model import Model
-from napari_bioseg.simulate import vesicle_scene
+from napari_bioseg.simulate import sample, vesicle_scene
 from napari_bioseg.workflows.drift_check import compare_with_training, profile_of
 from napari_bioseg.workflows.options import DriftOptions
 
@@ -33,6 +33,11 @@ def test_a_frame_like_those_trained_on_is_not_warned_of(frame: npt.NDArray[np.ui
     assert found.score < 1
     assert str(found) == "frame: like what cdv-yolo was trained on"
     assert found.as_dict()["causes"] == []
+
+
+@pytest.mark.parametrize(("name", "model"), [("membranes", "membranes-unet2d"), ("vessels", "vessels-unet3d")])
+def test_the_sample_is_like_what_its_model_was_trained_on(name: str, model: str) -> None:
+    assert not check_drift(sample(name), model=model).warned
 
 
 def test_a_blurred_frame_is_warned_of_with_the_cause(frame: npt.NDArray[np.uint16]) -> None:

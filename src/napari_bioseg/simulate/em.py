@@ -15,7 +15,7 @@ Mask = npt.NDArray[np.bool_]
 
 # All lengths in pixels of 4 nm, as in the ISBI-2012 stack (4×4×50 nm).
 _HALF_MEMBRANE = 2.6
-_MEAN_GREY, _MEMBRANE_GREY = 150.0, 62.0
+_MEAN_GREY, _MEMBRANE_GREY = 145.0, 62.0
 _COARSE = 2
 _FAR = 80.0
 
@@ -73,7 +73,7 @@ def em_membranes(shape: tuple[int, int, int], seed: int) -> tuple[npt.NDArray[np
     warps = [9.0 * smooth_noise(rng, shape, (6, 45, 45)) + 4.0 * smooth_noise(rng, shape, (3, 16, 16)) for _ in "yx"]
     densities = smooth_noise(rng, shape, (2, 18, 18)) > 1.9
     mitochondria = _Mitochondria.scattered(rng, shape)
-    shades = rng.normal(0, 7, len(neurites.radius)).astype(np.float32)
+    shades = rng.normal(0, 16, len(neurites.radius)).astype(np.float32)
     image, truth = np.empty(shape, np.float32), np.empty(shape, bool)
     for z in range(shape[0]):
         around = [_cut(neurites.at(z + part), warps[0][z], warps[1][z]) for part in (-0.25, 0.25)]
@@ -137,7 +137,7 @@ def _profile(distance: Floats) -> Floats:
 
 def _cytoplasm(rng: np.random.Generator, distance: Floats) -> Floats:
     """Return granular cytoplasm with vesicles: rings 40 nm across, in clusters."""
-    texture = 7 * smooth_noise(rng, distance.shape, (3, 3)) + 5 * smooth_noise(rng, distance.shape, (12, 12))
+    texture = 16 * smooth_noise(rng, distance.shape, (3, 3)) + 12 * smooth_noise(rng, distance.shape, (12, 12))
     clustered = smooth_noise(rng, distance.shape, (30, 30)) > 0.4
     chance = 0.003 * (clustered & (distance > 10)) + 0.0006 * (distance > 8)
     seeds = (rng.random(distance.shape) < chance).astype(np.float32)
