@@ -55,6 +55,17 @@ def test_without_augmentation_a_patch_is_a_crop() -> None:
     assert torch.allclose(image[0], target.float(), atol=1e-5)
 
 
+def test_some_patches_are_left_straight() -> None:
+    image = np.random.default_rng(0).integers(0, 9, (1, 64, 64)).astype(np.float32)
+    sample = Sample(image, np.zeros(image.shape, np.int16), "g", "train")
+    options = NONE.model_copy(update={"rotation": 45, "zoom": 0.3, "elastic": 6, "bent": 0.3})
+    drawn = [
+        draw_patch(sample, (32, 32), options, False, torch.Generator().manual_seed(seed))[0] for seed in range(200)
+    ]
+    straight = [torch.allclose(patch, patch.round(), atol=1e-3) for patch in drawn]
+    assert 0.6 < np.mean(straight) < 0.8
+
+
 def test_beyond_the_image_nothing_is_known() -> None:
     sample = _sample((2, 16, 16))
     _, target, _ = draw_patch(sample, (4, 32, 32), NONE, False, torch.Generator().manual_seed(0))

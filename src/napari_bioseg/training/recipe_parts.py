@@ -85,6 +85,9 @@ class Augmentation(Options):
     rotation: float = Field(15.0, ge=0, le=180, description="Largest further rotation in the plane, degrees")
     zoom: float = Field(0.15, ge=0, le=10, description="Largest relative change of size (0.5: from 1/1.5 to 1.5 times)")
     elastic: float = Field(4.0, ge=0, le=1000, description="Largest elastic displacement, pixels")
+    bent: float = Field(
+        1.0, ge=0, le=1, description="Share of the patches that are so rotated, zoomed and displaced; others stay sharp"
+    )
     brightness: float = Field(0.1, ge=0, le=10, description="Largest shift of normalised grey values")
     contrast: float = Field(0.3, ge=0, le=10, description="Largest relative change of contrast")
     gamma: float = Field(0.3, ge=0, le=10, description="Largest relative change of gamma")
