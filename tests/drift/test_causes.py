@@ -18,6 +18,7 @@ from napari_bioseg.drift import (
     ratios,
     sizes_worth_trying,
 )
+from napari_bioseg.drift.change import unusual
 
 
 def _causes(
@@ -30,7 +31,7 @@ def _causes(
     scattered: bool = False,
 ) -> tuple[Cause, ...]:
     over = _over(figures, profile)
-    sizes = {size: _over(seen, profile) for size, seen in (resized or {}).items()}
+    sizes = {size: unusual(_over(seen, profile)) for size, seen in (resized or {}).items()}
     tried = Tried(_over(inverted, profile) if inverted else over, sizes, scattered)
     return find_causes(figures, profile, over, tried=tried, sized=sized, title="Blobs")
 

@@ -101,7 +101,7 @@ def find_causes(
 def _of_kind(
     profile: Profile, over: Mapping[str, float], tried: Tried, change: Explanation | None, title: str
 ) -> list[Cause]:
-    if _right_when_inverted(over, tried.inverted):
+    if right_when_inverted(over, tried.inverted):
         return [Cause("inverted", "light and dark are inverted: invert the image", "invert")]
     # What noise, blur or other pixels make of the training images is not foreign.
     foreign = change is None or change.distance > profile.thresholds["spectrum"]
@@ -110,7 +110,8 @@ def _of_kind(
     return []
 
 
-def _right_when_inverted(over: Mapping[str, float], inverted: Mapping[str, float]) -> bool:
+def right_when_inverted(over: Mapping[str, float], inverted: Mapping[str, float]) -> bool:
+    """Return whether an image's distances, and those with light and dark exchanged, tell that it is inverted."""
     # What was lost in the file does not come back, and the network is not run to its end on an inverted image.
     seen = [name for name in inverted if name not in (*_OF_FILE, *OUTPUT)]
     now, then = largest(over, seen), largest(inverted, seen)
