@@ -113,6 +113,6 @@ def test_a_detector_is_not_run_to_its_end_and_a_window_of_any_size_keeps_it(flat
     encoder = Encoder(load_model("cdv-yolo"))
     (window,) = read_windows(_image((64, 64), "YX"), load_model("cdv-yolo"), encoder, to_end=True)
     assert window.chances is None
-    features, chances = Encoder(flat).halfway(np.zeros((7, 9), np.float32))
-    assert features.shape == (8,)
-    assert chances().shape == (1, 7, 9)
+    features, chances = Encoder(flat).halfway([np.zeros((7, 9), np.float32)] * 3)
+    assert features.shape == (3, 8)
+    assert chances().shape == (3, 1, 7, 9)

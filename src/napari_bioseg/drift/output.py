@@ -33,7 +33,7 @@ def describe_output(chances: Sequence[npt.NDArray[np.float32]]) -> Floats:
         units, which is the length of outlines where there are any. The last two do not depend on how much there is.
         Empty without windows.
     """
-    if not chances:
+    if not len(chances):
         return np.zeros(0)
     sums = np.mean([_means(np.asarray(window, np.float64)) for window in chances], axis=0)
     share = np.clip(sums[0], _LEAST, 1 - _LEAST)

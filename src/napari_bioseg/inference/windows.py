@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import ceil, prod, sqrt
@@ -97,19 +97,21 @@ class Encoder:
         return self.pooled(grey, tuple(range(1, grey.ndim + 1)))
 
     @torch.inference_mode()
-    def halfway(self, grey: Floats) -> tuple[Floats, Callable[[], Floats]]:
-        """Return the mean features ``(F,)`` of a window, and what goes on from there when it is called.
+    def halfway(self, windows: Sequence[Floats]) -> tuple[Floats, Callable[[], Floats]]:
+        """Return the mean features ``(N, F)`` of windows of one shape, and what goes on from there when it is called.
 
-        That returns the probabilities ``(K, *space)`` of the window.
+        That returns their probabilities ``(N, K, *space)``.
         """
-        features, finish = self._network.halfway(self._tensor(grey))
+        space = windows[0].shape
+        features, finish = self._network.halfway(self._tensor(np.stack(windows)))
 
         @torch.inference_mode()
         def chances() -> Floats:
-            found: Floats = activated(finish()[0].float(), self._activation).cpu().numpy()
-            return found[(slice(None), *(slice(n) for n in grey.shape))]
+            found = torch.stack([activated(logits.float(), self._activation) for logits in finish()]).cpu().numpy()
+            return np.asarray(found[(..., *map(slice, space))])
 
-        return _mean(features, tuple(range(1, grey.ndim + 1))), chances
+        mean: Floats = features.mean(dim=tuple(range(2, features.ndim))).float().cpu().numpy()
+        return mean, chances
 
     @torch.inference_mode()
     def pooled(self, grey: Floats, axes: tuple[int, ...]) -> Floats:
@@ -117,17 +119,13 @@ class Encoder:
 
         It is mirrored out to multiples of the stride.
         """
-        return _mean(self._network.features(self._tensor(grey)), axes)
+        features: Floats = self._network.features(self._tensor(grey[None]))[0].mean(dim=axes).float().cpu().numpy()
+        return features
 
-    def _tensor(self, grey: Floats) -> torch.Tensor:
-        missing = [(0, -n % stride) for n, stride in zip(grey.shape, self._stride, strict=True)]
-        whole = np.pad(grey, missing, mode="symmetric")
-        return torch.from_numpy(whole)[None, None].to(self._device, memory_format=self._layout)
-
-
-def _mean(features: torch.Tensor, axes: tuple[int, ...]) -> Floats:
-    mean: Floats = features[0].mean(dim=axes).float().cpu().numpy()
-    return mean
+    def _tensor(self, windows: Floats) -> torch.Tensor:
+        missing = [(0, -n % stride) for n, stride in zip(windows.shape[1:], self._stride, strict=True)]
+        whole = np.pad(windows, [(0, 0), *missing], mode="symmetric")
+        return torch.from_numpy(whole)[:, None].to(self._device, memory_format=self._layout)
 
 
 def read_windows(
@@ -185,8 +183,8 @@ def read_windows(
         job.check()
         index = dict(zip(plan.lead_axes, lead, strict=True))
         grey, raw = source.read_both(index, spans)
-        features, finish = encoder.halfway(grey)
-        chances = finish() if to_end and encoder.tells and i % step == 0 else None
+        (features,), finish = encoder.halfway([grey])
+        chances = finish()[0] if to_end and encoder.tells and i % step == 0 else None
         found.append(Window(grey, raw, features, _plane(plan, index, spans), chances))
         job.step()
     return found

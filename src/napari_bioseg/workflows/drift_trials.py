@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari_bioseg.models.model import Model
 
 _TRIED = 4  # windows on which it is tried whether light and dark are exchanged
-_RESAMPLED = {2: 2, 3: 1}  # windows' worth of pixels, by their axes, on which each size is tried to the network's end
+_RESAMPLED = {2: 1, 3: 1}  # windows' worth of pixels, by their axes, on which each size is tried to the network's end
 _LEAST = 32  # pixels of a window along Y and X from which a size is tried: in less a network sees too little
 _TOGETHER = 0.1  # share of the saturated pixels that lie among such, from which they are not single ones
 
@@ -92,7 +92,7 @@ class _Begun(NamedTuple):
     """Windows at another size of their pixels: how far their features are, and what gives their probabilities."""
 
     features: float
-    finish: list[Callable[[], Floats]]
+    finish: Callable[[], Floats]
 
 
 def _resized(
@@ -108,7 +108,7 @@ def _resized(
     for size in sorted(sizes, key=lambda size: begun[size].features):
         features, finish = begun[size]
         if may_help(features, over, found.values()):
-            output = of_output(describe_output([chances() for chances in finish]), profile)
+            output = of_output(describe_output(finish()), profile)
             found[size] = unusual({"features": features, **ratios(output, profile)})
     return found
 
@@ -116,9 +116,9 @@ def _resized(
 def _begin(windows: Sequence[Window], encoder: Encoder, profile: Profile, size: float) -> _Begun:
     some = _RESAMPLED[windows[0].grey.ndim]
     wished = max(some, round(some / size**2))  # of finer pixels a window is less to see
-    seen = [encoder.halfway(_resampled(window.grey, size)) for window in windows[:: -(-len(windows) // wished)]]
-    features = np.mean([features for features, _ in seen], axis=0, dtype=np.float64)
-    return _Begun(of_features(features, profile) / profile.thresholds["features"], [finish for _, finish in seen])
+    seen, finish = encoder.halfway([_resampled(w.grey, size) for w in windows[:: -(-len(windows) // wished)]])
+    features = np.mean(seen, axis=0, dtype=np.float64)
+    return _Begun(of_features(features, profile) / profile.thresholds["features"], finish)
 
 
 def _resampled(grey: Floats, size: float) -> Floats:
