@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import hypot
 
@@ -77,6 +77,6 @@ def unusual(over: Mapping[str, float]) -> float:
     return hypot(over["features"], largest(over, OUTPUT))
 
 
-def may_help(least: float, over: Mapping[str, float], others: Iterable[float] = ()) -> bool:
-    """Return whether a size may be the cause at which an image is `unusual` by so much at least, others by so much."""
-    return least < min((_HELPED * unusual(over), *others))
+def may_help(least: float, over: Mapping[str, float]) -> bool:
+    """Return whether a size of pixels may be the cause, at which an image is `unusual` by so much at least."""
+    return least < _HELPED * unusual(over)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari_bioseg.models.model import Model
 
 _TRIED = 4  # windows on which it is tried whether light and dark are exchanged
-_RESAMPLED = {2: 1, 3: 1}  # windows' worth of pixels, by their axes, on which each size is tried to the network's end
+_RESAMPLED = {2: 2, 3: 1}  # windows' worth of pixels, by their axes, on which each size is tried to the network's end
 _LEAST = 32  # pixels of a window along Y and X from which a size is tried: in less a network sees too little
 _TOGETHER = 0.1  # share of the saturated pixels that lie among such, from which they are not single ones
 
@@ -100,32 +100,36 @@ def _resized(
 ) -> dict[float, float]:
     """Return how unusual windows are at each size of their pixels, in pixels of the training.
 
-    It is infinite, and the network is not run to its end, where the features alone tell that a size does not help, or
-    less than another.
+    The network is run to its end, which takes longest, only at the size at which its features are nearest to the
+    training, and not even there if these alone tell that it does not help: all others are infinitely unusual.
     """
     begun = {size: _begin(windows, encoder, profile, size) for size in sizes}
     found = dict.fromkeys(sizes, inf)
-    for size in sorted(sizes, key=lambda size: begun[size].features):
-        features, finish = begun[size]
-        if may_help(features, over, found.values()):
-            output = of_output(describe_output(finish()), profile)
-            found[size] = unusual({"features": features, **ratios(output, profile)})
+    nearest = min(sizes, key=lambda size: begun[size].features, default=None)
+    if nearest is not None and may_help(begun[nearest].features, over):
+        output = of_output(describe_output(begun[nearest].finish()), profile)
+        found[nearest] = unusual({"features": begun[nearest].features, **ratios(output, profile)})
     return found
 
 
 def _begin(windows: Sequence[Window], encoder: Encoder, profile: Profile, size: float) -> _Begun:
-    some = _RESAMPLED[windows[0].grey.ndim]
-    wished = max(some, round(some / size**2))  # of finer pixels a window is less to see
-    seen, finish = encoder.halfway([_resampled(w.grey, size) for w in windows[:: -(-len(windows) // wished)]])
+    count = _RESAMPLED[windows[0].grey.ndim]
+    wished = max(count, round(count / size**2))  # of finer pixels a window is less to see
+    some = windows[:: -(-len(windows) // wished)]
+    seen, finish = encoder.halfway([_resampled(window.grey, size, encoder.stride) for window in some])
     features = np.mean(seen, axis=0, dtype=np.float64)
     return _Begun(of_features(features, profile) / profile.thresholds["features"], finish)
 
 
-def _resampled(grey: Floats, size: float) -> Floats:
-    """Return a window in the plane as the engine would resample it, of at most as many pixels."""
+def _resampled(grey: Floats, size: float, stride: Sequence[int]) -> Floats:
+    """Return a window in the plane as the engine would resample it, of at most as many pixels.
+
+    Where it can be, it ends at a multiple of the stride: what is mirrored beyond costs time and tells nothing.
+    """
     for i in (grey.ndim - 2, grey.ndim - 1):
-        n = grey.shape[i]
-        taps = to_model_taps(Axis(n, 0, 1, 1 / size), Span(0, min(n, max(1, round(n * size)))))
+        n, step = grey.shape[i], stride[i]
+        edge = min(n, max(1, round(n * size)))
+        taps = to_model_taps(Axis(n, 0, 1, 1 / size), Span(0, edge // step * step or edge))
         grey = taps.apply(extend(grey, i, taps.span, n, 0), i, taps.span.start)
     return np.ascontiguousarray(grey)
 
