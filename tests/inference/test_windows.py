@@ -115,4 +115,14 @@ def test_a_detector_is_not_run_to_its_end_and_a_window_of_any_size_keeps_it(flat
     assert window.chances is None
     features, chances = Encoder(flat).halfway([np.zeros((7, 9), np.float32)] * 3)
     assert features.shape == (3, 8)
-    assert chances().shape == (3, 1, 7, 9)
+    assert [chance.shape for chance in chances()] == [(1, 7, 9)] * 3
+
+
+def test_windows_that_are_run_at_once_are_seen_as_alone(flat: Model) -> None:
+    encoder, some = Encoder(flat), list(np.random.default_rng(0).random((3, 20, 30), np.float32))
+    features, chances = encoder.halfway(some)
+    for grey, mean, chance in zip(some, features, chances(), strict=True):
+        (alone,), finish = encoder.halfway([grey])
+        np.testing.assert_allclose(mean, alone, rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(mean, encoder(grey), rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(chance, finish()[0], rtol=1e-3, atol=1e-4)

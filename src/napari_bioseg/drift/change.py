@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import hypot
 
@@ -77,6 +77,9 @@ def unusual(over: Mapping[str, float]) -> float:
     return hypot(over["features"], largest(over, OUTPUT))
 
 
-def may_help(least: float, over: Mapping[str, float]) -> bool:
-    """Return whether a size of pixels may be the cause, at which an image is `unusual` by so much at least."""
-    return least < _HELPED * unusual(over)
+def may_help(least: float, over: Mapping[str, float], others: Iterable[float] = ()) -> bool:
+    """Return whether a size of pixels may be the cause, at which an image is `unusual` by so much at least.
+
+    At sizes that were tried before it is so by `others`.
+    """
+    return least < min((_HELPED * unusual(over), *others))

@@ -99,18 +99,17 @@ class Encoder:
         return self.pooled(grey, tuple(range(1, grey.ndim + 1)))
 
     @torch.inference_mode()
-    def halfway(self, windows: Sequence[Floats]) -> tuple[Floats, Callable[[], Floats]]:
+    def halfway(self, windows: Sequence[Floats]) -> tuple[Floats, Callable[[], list[Floats]]]:
         """Return the mean features ``(N, F)`` of windows of one shape, and what goes on from there when it is called.
 
-        That returns their probabilities ``(N, K, *space)``.
+        That returns the probabilities ``(K, *space)`` of each.
         """
-        space = windows[0].shape
+        inside = (slice(None), *(slice(n) for n in windows[0].shape))
         features, finish = self._network.halfway(self._tensor(np.stack(windows)))
 
         @torch.inference_mode()
-        def chances() -> Floats:
-            found = torch.stack([activated(logits.float(), self._activation) for logits in finish()]).cpu().numpy()
-            return np.asarray(found[(..., *map(slice, space))])
+        def chances() -> list[Floats]:
+            return [activated(logits.float(), self._activation).cpu().numpy()[inside] for logits in finish()]
 
         mean: Floats = features.mean(dim=tuple(range(2, features.ndim))).float().cpu().numpy()
         return mean, chances

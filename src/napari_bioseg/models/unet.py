@@ -94,7 +94,7 @@ class UNet(Network):
         return self._decode(self._encode(x))
 
     def halfway(self, x: Tensor) -> tuple[Tensor, Callable[[], Tensor]]:
-        """Return the activations of the coarsest level, and what runs the decoder, which is more than half of the work."""
+        """Return the activations of the coarsest level, and what runs the decoder: more than half of the work."""
         levels = self._encode(x)
         return levels[-1], partial(self._decode, levels)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _TRIED = 4  # windows on which it is tried whether light and dark are exchanged
 _RESAMPLED = {2: 2, 3: 1}  # windows' worth of pixels, by their axes, on which each size is tried to the network's end
 _LEAST = 32  # pixels of a window along Y and X from which a size is tried: in less a network sees too little
+_MIRRORED = 8  # pixels by which a window may be mirrored out: they cost as much as others, and tell nothing
 _TOGETHER = 0.1  # share of the saturated pixels that lie among such, from which they are not single ones
 
 Floats = npt.NDArray[np.float32]
@@ -84,52 +85,69 @@ def _inverted(
     found = ratios(distances(describe_windows(changed), profile), profile)
     if not right_when_inverted(over, found | {"features": 0.0}):
         return over  # whatever the network would see
-    features = np.mean([encoder(grey) for grey in turned], axis=0, dtype=np.float64)
-    return found | {"features": of_features(features, profile) / profile.thresholds["features"]}
+    return found | {"features": _of_features([encoder(grey) for grey in turned], profile)}
 
 
 class _Begun(NamedTuple):
-    """Windows at another size of their pixels: how far their features are, and what gives their probabilities."""
+    """Windows at another size of their pixels: how far their features are, and what gives probabilities of each half."""
 
     features: float
-    finish: Callable[[], Floats]
+    halves: list[Callable[[], list[Floats]]]
 
 
 def _resized(
     windows: Sequence[Window], encoder: Encoder, profile: Profile, sizes: Sequence[float], over: Mapping[str, float]
 ) -> dict[float, float]:
-    """Return how unusual windows are at each size of their pixels, in pixels of the training.
-
-    The network is run to its end, which takes longest, only at the size at which its features are nearest to the
-    training, and not even there if these alone tell that it does not help: all others are infinitely unusual.
-    """
+    """Return how unusual windows are at each size of their pixels, in pixels of the training."""
     begun = {size: _begin(windows, encoder, profile, size) for size in sizes}
-    found = dict.fromkeys(sizes, inf)
-    nearest = min(sizes, key=lambda size: begun[size].features, default=None)
-    if nearest is not None and may_help(begun[nearest].features, over):
-        output = of_output(describe_output(begun[nearest].finish()), profile)
-        found[nearest] = unusual({"features": begun[nearest].features, **ratios(output, profile)})
+    found: dict[float, float] = {}
+    for size in sorted(sizes, key=lambda size: begun[size].features):
+        found[size] = _unusual(begun[size], profile, over, found.values())
     return found
 
 
 def _begin(windows: Sequence[Window], encoder: Encoder, profile: Profile, size: float) -> _Begun:
     count = _RESAMPLED[windows[0].grey.ndim]
     wished = max(count, round(count / size**2))  # of finer pixels a window is less to see
-    some = windows[:: -(-len(windows) // wished)]
-    seen, finish = encoder.halfway([_resampled(window.grey, size, encoder.stride) for window in some])
-    features = np.mean(seen, axis=0, dtype=np.float64)
-    return _Begun(of_features(features, profile) / profile.thresholds["features"], finish)
+    some = [_resampled(window.grey, size, encoder.stride) for window in windows[:: -(-len(windows) // wished)]]
+    features, halves = zip(*(encoder.halfway(half) for half in (some[::2], some[1::2]) if half), strict=True)
+    return _Begun(_of_features(np.concatenate(features), profile), list(halves))
+
+
+def _unusual(begun: _Begun, profile: Profile, over: Mapping[str, float], others: Collection[float]) -> float:
+    """Return how unusual windows are; infinitely, if it is clear before the end that they are too much so.
+
+    The decoder takes longest: it is not run where the features alone tell that a size does not help, or less than
+    others, nor on the second half of the windows where the first tells it.
+    """
+    chances: list[Floats] = []
+    least = begun.features
+    for half in begun.halves:
+        if not may_help(least, over, others):
+            return inf
+        chances += half()
+        output = of_output(describe_output(chances), profile)
+        least = unusual({"features": begun.features, **ratios(output, profile)})
+    return least
+
+
+def _of_features(seen: Floats | Sequence[Floats], profile: Profile) -> float:
+    """Return how far the features ``(N, F)`` of some windows are from the reference, in units of the threshold."""
+    mean = np.asarray(np.mean(seen, axis=0, dtype=np.float64))
+    return of_features(mean, profile) / profile.thresholds["features"]
 
 
 def _resampled(grey: Floats, size: float, stride: Sequence[int]) -> Floats:
     """Return a window in the plane as the engine would resample it, of at most as many pixels.
 
-    Where it can be, it ends at a multiple of the stride: what is mirrored beyond costs time and tells nothing.
+    The encoder mirrors it out to multiples of its stride: where that would be far, it ends at one before.
     """
     for i in (grey.ndim - 2, grey.ndim - 1):
-        n, step = grey.shape[i], stride[i]
+        n = grey.shape[i]
         edge = min(n, max(1, round(n * size)))
-        taps = to_model_taps(Axis(n, 0, 1, 1 / size), Span(0, edge // step * step or edge))
+        if -edge % stride[i] > _MIRRORED and edge > stride[i]:
+            edge -= edge % stride[i]
+        taps = to_model_taps(Axis(n, 0, 1, 1 / size), Span(0, edge))
         grey = taps.apply(extend(grey, i, taps.span, n, 0), i, taps.span.start)
     return np.ascontiguousarray(grey)
 
