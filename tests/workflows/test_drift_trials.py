@@ -56,13 +56,11 @@ def _passes(values: npt.NDArray[np.float64]) -> list[int]:
     return ran
 
 
-def test_the_network_is_run_to_its_end_at_one_size_and_only_if_that_may_be_the_cause(
-    section: npt.NDArray[np.uint8],
-) -> None:
+def test_the_network_is_run_to_its_end_only_while_a_size_may_be_the_cause(section: npt.NDArray[np.uint8]) -> None:
     windows = [1, 1, 1, 1]  # of the image as it is
     finer = _passes(ndimage.zoom(section.astype(np.float64), 2.5, order=1, mode="mirror", grid_mode=True))
     assert finer[:4] == windows
-    assert len(finer) == 5
+    assert 4 < len(finer) < 8  # of two sizes, on two halves of some windows each
     blobs = ndimage.gaussian_filter(np.random.default_rng(0).normal(size=(512, 512)), 2)
     assert _passes(128 + 250 * blobs) == windows
 

@@ -89,7 +89,7 @@ def _inverted(
 
 
 class _Begun(NamedTuple):
-    """Windows at another size of their pixels: how far their features are, and what gives probabilities of each half."""
+    """Windows at another size of their pixels: how far their features are, and what decodes either half."""
 
     features: float
     halves: list[Callable[[], list[Floats]]]
