@@ -96,11 +96,11 @@ def test_an_inverted_image_may_be_unlike_otherwise_if_the_network_knows_it_much_
     over = _over(figures_of(texture(50)), profile)
 
     def told(then: float, features: float) -> bool:
-        return right_when_inverted({**over, "kl": 5.0, "features": 4.0}, {**over, "kl": then, "features": features})
+        return right_when_inverted({**over, "kl": 5.0, "features": 3.0}, {**over, "kl": then, "features": features})
 
-    assert told(1.5, 1.9)
-    assert not told(1.5, 2.1)  # nor does the network know it
-    assert not told(2.1, 1.9)  # nor is it like the training in other ways
+    assert told(1.5, 1.4)
+    assert not told(1.5, 1.6)  # nor does the network know it
+    assert not told(2.1, 1.4)  # nor is it like the training in other ways
     assert told(0.9, 0.95)
 
 

@@ -74,8 +74,6 @@ class Encoder:
 
     Attributes
     ----------
-    stride : tuple of int
-        Of the network: windows of other shapes are mirrored out to multiples of it.
     tells : bool
         Whether what the network says of pixels tells how good its result is: the centres of a detector are points, of
         which it is as sure when it misses most of them (`python -m benchmarks.drift models/cdv-yolo`).
@@ -87,7 +85,7 @@ class Encoder:
     """
 
     def __init__(self, model: Model, device: Literal["auto", "cpu", "cuda", "mps"] = "auto") -> None:
-        self._device, self.stride = choose_device(device), model.stride
+        self._device, self._stride = choose_device(device), model.stride
         self._layout = torch.channels_last if model.axes == "YX" else torch.contiguous_format
         self._network = fused(model.network).to(self._device)
         self._network.to(memory_format=self._layout)  # type: ignore[call-overload]
@@ -124,7 +122,7 @@ class Encoder:
         return features
 
     def _tensor(self, windows: Floats) -> torch.Tensor:
-        missing = [(0, -n % stride) for n, stride in zip(windows.shape[1:], self.stride, strict=True)]
+        missing = [(0, -n % stride) for n, stride in zip(windows.shape[1:], self._stride, strict=True)]
         whole = np.pad(windows, [(0, 0), *missing], mode="symmetric")
         return torch.from_numpy(whole)[:, None].to(self._device, memory_format=self._layout)
 

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 _TRIED = 4  # windows on which it is tried whether light and dark are exchanged
 _RESAMPLED = {2: 2, 3: 1}  # windows' worth of pixels, by their axes, on which each size is tried to the network's end
 _LEAST = 32  # pixels of a window along Y and X from which a size is tried: in less a network sees too little
-_MIRRORED = 8  # pixels by which a window may be mirrored out: they cost as much as others, and tell nothing
 _TOGETHER = 0.1  # share of the saturated pixels that lie among such, from which they are not single ones
 
 Floats = npt.NDArray[np.float32]
@@ -109,7 +108,7 @@ def _resized(
 def _begin(windows: Sequence[Window], encoder: Encoder, profile: Profile, size: float) -> _Begun:
     count = _RESAMPLED[windows[0].grey.ndim]
     wished = max(count, round(count / size**2))  # of finer pixels a window is less to see
-    some = [_resampled(window.grey, size, encoder.stride) for window in windows[:: -(-len(windows) // wished)]]
+    some = [_resampled(window.grey, size) for window in windows[:: -(-len(windows) // wished)]]
     features, halves = zip(*(encoder.halfway(half) for half in (some[::2], some[1::2]) if half), strict=True)
     return _Begun(_of_features(np.concatenate(features), profile), list(halves))
 
@@ -137,17 +136,11 @@ def _of_features(seen: Floats | Sequence[Floats], profile: Profile) -> float:
     return of_features(mean, profile) / profile.thresholds["features"]
 
 
-def _resampled(grey: Floats, size: float, stride: Sequence[int]) -> Floats:
-    """Return a window in the plane as the engine would resample it, of at most as many pixels.
-
-    The encoder mirrors it out to multiples of its stride: where that would be far, it ends at one before.
-    """
+def _resampled(grey: Floats, size: float) -> Floats:
+    """Return a window in the plane as the engine would resample it, of at most as many pixels."""
     for i in (grey.ndim - 2, grey.ndim - 1):
         n = grey.shape[i]
-        edge = min(n, max(1, round(n * size)))
-        if -edge % stride[i] > _MIRRORED and edge > stride[i]:
-            edge -= edge % stride[i]
-        taps = to_model_taps(Axis(n, 0, 1, 1 / size), Span(0, edge))
+        taps = to_model_taps(Axis(n, 0, 1, 1 / size), Span(0, min(n, max(1, round(n * size)))))
         grey = taps.apply(extend(grey, i, taps.span, n, 0), i, taps.span.start)
     return np.ascontiguousarray(grey)
 
