@@ -18,6 +18,8 @@ from napari_bioseg.drift import (
     ratios,
     sizes_worth_trying,
 )
+from napari_bioseg.drift.causes import right_when_inverted
+from napari_bioseg.drift.change import unusual
 
 
 def _causes(
@@ -30,7 +32,7 @@ def _causes(
     scattered: bool = False,
 ) -> tuple[Cause, ...]:
     over = _over(figures, profile)
-    sizes = {size: _over(seen, profile) for size, seen in (resized or {}).items()}
+    sizes = {size: unusual(_over(seen, profile)) for size, seen in (resized or {}).items()}
     tried = Tried(_over(inverted, profile) if inverted else over, sizes, scattered)
     return find_causes(figures, profile, over, tried=tried, sized=sized, title="Blobs")
 
@@ -88,6 +90,18 @@ def test_an_inverted_image_is_told_if_turning_it_back_helps(profile: Profile) ->
     assert names[0] == "inverted"
     assert "inverted" not in [c.name for c in _causes(turned, profile, inverted=turned)]
     assert _causes(turned, profile, inverted=turned)[0].name == "unlike"
+
+
+def test_an_inverted_image_may_be_unlike_otherwise_if_the_network_knows_it_much_better(profile: Profile) -> None:
+    over = _over(figures_of(texture(50)), profile)
+
+    def told(then: float, features: float) -> bool:
+        return right_when_inverted({**over, "kl": 5.0, "features": 3.0}, {**over, "kl": then, "features": features})
+
+    assert told(1.5, 1.4)
+    assert not told(1.5, 1.6)  # nor does the network know it
+    assert not told(2.1, 1.4)  # nor is it like the training in other ways
+    assert told(0.9, 0.95)
 
 
 def test_less_contrast_is_told(profile: Profile) -> None:

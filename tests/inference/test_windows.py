@@ -10,7 +10,7 @@ from napari_bioseg.core.errors import Cancelled, RecipeError
 from napari_bioseg.core.image import Image, image_from_array
 from napari_bioseg.core.job import Job
 from napari_bioseg.inference.options import NetworkOptions
-from napari_bioseg.inference.windows import Encoder, read_windows, run_to_end
+from napari_bioseg.inference.windows import Encoder, read_windows
 from napari_bioseg.models.model import Model, read_model
 from napari_bioseg.models.zoo import load_model
 
@@ -99,9 +99,11 @@ def test_looking_can_be_stopped(flat: Model) -> None:
 
 
 def test_some_windows_have_what_the_network_says_of_them(flat: Model) -> None:
-    windows = read_windows(_image((1200, 1500), "YX"), flat, Encoder(flat), count=12)
-    told = [window.chances for window in run_to_end(windows, Encoder(flat)) if window.chances is not None]
-    assert (len(told), windows[0].chances) == (4, None)
+    image = _image((1200, 1500), "YX")
+    windows = read_windows(image, flat, Encoder(flat), count=12, to_end=True)
+    told = [window.chances for window in windows if window.chances is not None]
+    assert (len(windows), len(told)) == (12, 4)
+    assert all(window.chances is None for window in read_windows(image, flat, Encoder(flat)))
     with torch.inference_mode():
         expected = flat.network(torch.from_numpy(windows[0].grey)[None, None])[0].sigmoid().numpy()
     np.testing.assert_allclose(told[0], expected, rtol=1e-3, atol=1e-4)
@@ -109,13 +111,18 @@ def test_some_windows_have_what_the_network_says_of_them(flat: Model) -> None:
 
 def test_a_detector_is_not_run_to_its_end_and_a_window_of_any_size_keeps_it(flat: Model) -> None:
     encoder = Encoder(load_model("cdv-yolo"))
-    (window,) = run_to_end(read_windows(_image((64, 64), "YX"), load_model("cdv-yolo"), encoder), encoder)
+    (window,) = read_windows(_image((64, 64), "YX"), load_model("cdv-yolo"), encoder, to_end=True)
     assert window.chances is None
-    assert Encoder(flat).chances(np.zeros((7, 9), np.float32)).shape == (1, 7, 9)
+    features, chances = Encoder(flat).halfway([np.zeros((7, 9), np.float32)] * 3)
+    assert features.shape == (3, 8)
+    assert [chance.shape for chance in chances()] == [(1, 7, 9)] * 3
 
 
-def test_a_stop_is_heeded_between_windows(flat: Model) -> None:
-    windows, job = read_windows(_image((64, 64), "YX"), flat, Encoder(flat)), Job()
-    job.cancel()
-    with pytest.raises(Cancelled):
-        run_to_end(windows, Encoder(flat), job)
+def test_windows_that_are_run_at_once_are_seen_as_alone(flat: Model) -> None:
+    encoder, some = Encoder(flat), list(np.random.default_rng(0).random((3, 20, 30), np.float32))
+    features, chances = encoder.halfway(some)
+    for grey, mean, chance in zip(some, features, chances(), strict=True):
+        (alone,), finish = encoder.halfway([grey])
+        np.testing.assert_allclose(mean, alone, rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(mean, encoder(grey), rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(chance, finish()[0], rtol=1e-3, atol=1e-4)

@@ -39,6 +39,7 @@ def test_its_probability_is_the_mean(activation: str) -> None:
         assert torch.allclose(p(ensemble), (alone[0] + alone[1]) / 2, atol=1e-6)
         assert ensemble(x).isfinite().all()
         assert ensemble.features(x).shape == (2, 4, 4, 4)
+        assert torch.equal(ensemble.halfway(x)[1](), ensemble(x))
 
 
 def test_its_tiles_suit_all_members() -> None:

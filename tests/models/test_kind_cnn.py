@@ -28,6 +28,7 @@ def test_the_mean_of_the_features_is_that_of_the_logits(network):
     x = torch.randn(2, 1, 32, 48, generator=torch.Generator().manual_seed(2))
     with torch.inference_mode():
         logits, features = network(x), network.features(x)
+        assert torch.equal(network.halfway(x)[1](), logits)
     assert logits.shape == (2, 3, 32, 48)
     assert features.shape == (2, 3, 4, 6)
     assert torch.allclose(logits.mean(dim=(2, 3)), features.mean(dim=(2, 3)), atol=1e-6)

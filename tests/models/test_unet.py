@@ -103,3 +103,19 @@ def test_features_are_the_coarsest_activations_and_take_no_decoder(arguments: di
     assert not ran
     network(x)
     assert torch.equal(deepest[1], found)
+
+
+@pytest.mark.parametrize("arguments", NETWORKS)
+def test_halfway_goes_on_to_the_logits_without_a_second_encoder(arguments: dict[str, Any]) -> None:
+    network = UNet(**arguments).eval()
+    ran: list[torch.nn.Module] = []
+    for block in network.encoder:
+        block.register_forward_hook(lambda module, *_: ran.append(module))
+    x = torch.rand(2, 1, *(3 * s for s in network.stride))
+    features, finish = network.halfway(x)
+    assert torch.equal(features, network.features(x))
+    del ran[:]
+    logits = finish()
+    assert not ran
+    assert torch.equal(logits, network(x))
+    assert torch.equal(finish(), logits)

@@ -6,7 +6,7 @@ import pytest
 
 from napari_bioseg.core.image import image_from_array
 from napari_bioseg.drift import OUTPUT, Known, Profile, make_profile
-from napari_bioseg.inference.windows import Encoder, read_windows, run_to_end
+from napari_bioseg.inference.windows import Encoder, read_windows
 from napari_bioseg.models import load_model
 from napari_bioseg.models.model import Model
 from napari_bioseg.plugin.drift_entries import sign, verdict, warning
@@ -25,7 +25,7 @@ def planes():
 def profile(planes):
     model = load_model("membranes-unet2d")
     encoder = Encoder(model, "cpu")
-    windows = [run_to_end(read_windows(image_from_array(p, "YX"), model, encoder), encoder) for p in planes]
+    windows = [read_windows(image_from_array(p, "YX"), model, encoder, to_end=True) for p in planes]
     return make_profile([Known(str(i), describe_windows(some)) for i, some in enumerate(windows)])
 
 

@@ -54,14 +54,14 @@ def write_profile(tiny_zoo):
 @pytest.fixture(scope="module")
 def profile(built_zoo):
     """What a model that was trained on spots knows."""
-    from napari_bioseg.inference.windows import Encoder, read_windows, run_to_end
+    from napari_bioseg.inference.windows import Encoder, read_windows
     from napari_bioseg.models.model import read_model
     from napari_bioseg.workflows.drift_check import describe_windows
 
     model = read_model(built_zoo / "tiny2d")
     encoder = Encoder(model, "cpu")
     images = [image_from_array(spots(seed), "ZYX") for seed in range(8)]
-    windows = [run_to_end(read_windows(image, model, encoder), encoder) for image in images]
+    windows = [read_windows(image, model, encoder, to_end=True) for image in images]
     known = [Known(str(i), describe_windows(some)) for i, some in enumerate(windows)]
     return make_profile(known).model_dump(mode="json")
 

@@ -20,6 +20,8 @@ _UNLIKE = 3.0  # times the threshold of the features from which nothing that was
 _NOTABLE = 0.6  # octaves of noise or sharpness that are worth a word: 1.5 times
 _BLOWN = 0.05  # share of saturated pixels that comes before all else
 _RIGHTED = 0.6  # share of a distance that an exchange of light and dark must leave at most
+_OTHERWISE = 2.0  # times a threshold that it may leave: an image can be unlike the training in other ways, too
+_NEARER = 0.5  # share of the features' distance that it must leave at most where anything is left
 _NEARLY = 1.5  # times what the best cause leaves: another is named beside it
 _GREYER = 1.5  # times the ratio of the saturation from which the grey values are told before it
 _FEW = 4.0  # bits: of more grey levels the rest is told first, since a blur, too, leaves fewer of a faint image
@@ -101,7 +103,7 @@ def find_causes(
 def _of_kind(
     profile: Profile, over: Mapping[str, float], tried: Tried, change: Explanation | None, title: str
 ) -> list[Cause]:
-    if _right_when_inverted(over, tried.inverted):
+    if right_when_inverted(over, tried.inverted):
         return [Cause("inverted", "light and dark are inverted: invert the image", "invert")]
     # What noise, blur or other pixels make of the training images is not foreign.
     foreign = change is None or change.distance > profile.thresholds["spectrum"]
@@ -110,11 +112,16 @@ def _of_kind(
     return []
 
 
-def _right_when_inverted(over: Mapping[str, float], inverted: Mapping[str, float]) -> bool:
+def right_when_inverted(over: Mapping[str, float], inverted: Mapping[str, float]) -> bool:
+    """Return whether an image's distances, and those with light and dark exchanged, tell that it is inverted.
+
+    Exchanged, it must be like the training; or else hardly unlike it, and half as far for the network at most.
+    """
     # What was lost in the file does not come back, and the network is not run to its end on an inverted image.
     seen = [name for name in inverted if name not in (*_OF_FILE, *OUTPUT)]
     now, then = largest(over, seen), largest(inverted, seen)
-    return now > 1 >= then and then < _RIGHTED * now and inverted["features"] < over["features"]
+    nearer = inverted["features"] < over["features"] * (1.0 if then <= 1 else _NEARER)
+    return now > 1 and then <= _OTHERWISE and then < _RIGHTED * now and nearer
 
 
 def _of_file(figures: Figures, profile: Profile, over: Mapping[str, float]) -> list[Cause]:

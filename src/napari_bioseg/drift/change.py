@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import hypot
 
@@ -24,15 +24,16 @@ class Tried:
     Attributes
     ----------
     inverted : Mapping
-        With light and dark exchanged; of the image as it is where none is warned of.
+        With light and dark exchanged; of the image as it is where that cannot be the cause.
     sizes : Mapping
-        Resampled as if the image's pixels had each size, in pixels of the training; empty where it was not tried.
+        Resampled as if the image's pixels had each size, in pixels of the training: how `unusual` they are; infinitely
+        where they cannot be the cause, and empty where it was not tried.
     scattered : bool
         Whether the saturated pixels are single ones, as noise makes them.
     """
 
     inverted: Mapping[str, float]
-    sizes: Mapping[float, Mapping[str, float]] = field(default_factory=dict)
+    sizes: Mapping[float, float] = field(default_factory=dict)
     scattered: bool = False
 
 
@@ -60,9 +61,9 @@ def best_change(
     left = {kind: e.distance for kind, e in every.items()}
     other = min(left["noise"], left["blur"])
     if tried.sizes:
-        size = min(tried.sizes, key=lambda size: _unusual(tried.sizes[size]))
+        size = min(tried.sizes, key=lambda size: tried.sizes[size])
         pixels = left.pop("pixel size")
-        if _unusual(tried.sizes[size]) < _HELPED * _unusual(over):
+        if may_help(tried.sizes[size], over):
             return Explanation("pixel size", size, pixels)
     best = min(left, key=lambda kind: left[kind])
     if best == "pixel size" and sized and left[best] > _SURE * other:
@@ -71,6 +72,14 @@ def best_change(
     return None if usual or best == "none" or left[best] > _EXPLAINED * left["none"] else every[best]
 
 
-def _unusual(over: Mapping[str, float]) -> float:
+def unusual(over: Mapping[str, float]) -> float:
     """Return how unusual an image is to the network, by its features and by what it finds."""
     return hypot(over["features"], largest(over, OUTPUT))
+
+
+def may_help(least: float, over: Mapping[str, float], others: Iterable[float] = ()) -> bool:
+    """Return whether a size of pixels may be the cause, at which an image is `unusual` by so much at least.
+
+    At sizes that were tried before it is so by `others`.
+    """
+    return least < min((_HELPED * unusual(over), *others))

@@ -58,19 +58,27 @@ def distances(figures: Figures, profile: Profile) -> dict[str, float]:
         "cross_entropy": max(0.0, float(((q - p) * np.log2(q)).sum())),
         "psi": float(((p - q) * np.log(p / q)).sum()),
         "js": (_kl(p, middle) + _kl(q, middle)) / 2,
-        "features": mahalanobis(
-            sketch(figures.features, profile.features, profile.features_sd), profile.features_covariance
-        ),
+        "features": of_features(figures.features, profile),
         "spectrum": mahalanobis(bands(figures.spectrum, profile), profile.spectrum_covariance),
     }
     for name in ("noise", "contrast", "snr", "sharpness"):
         found[name] = abs(deviation(figures, profile, name))
     found["saturation"] = 100 * max(0.0, figures.saturation - profile.figures["saturation"].mean)
     found["levels"] = max(0.0, profile.figures["levels"].mean - figures.levels)
-    if profile.output and figures.output.size:
-        off = (figures.output - np.array(profile.output)) / np.hypot(profile.output_sd, FLOOR["output"])
-        found |= {name: float(np.sqrt((v**2).mean())) for name, v in zip(OUTPUT, np.split(off, 3), strict=True)}
-    return found
+    return found | of_output(figures.output, profile)
+
+
+def of_features(features: Floats, profile: Profile) -> float:
+    """Return how far mean features ``(F,)`` are from those of a reference."""
+    return mahalanobis(sketch(features, profile.features, profile.features_sd), profile.features_covariance)
+
+
+def of_output(output: Floats, profile: Profile) -> dict[str, float]:
+    """Return the distances of `OUTPUT`; none where the output is empty, or a reference knows none."""
+    if not profile.output or not output.size:
+        return {}
+    off = (output - np.array(profile.output)) / np.hypot(profile.output_sd, FLOOR["output"])
+    return {name: float(np.sqrt((v**2).mean())) for name, v in zip(OUTPUT, np.split(off, 3), strict=True)}
 
 
 def deviation(figures: Figures, profile: Profile, name: str) -> float:

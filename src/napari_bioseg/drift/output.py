@@ -35,15 +35,16 @@ def describe_output(chances: Sequence[npt.NDArray[np.float32]]) -> Floats:
     """
     if not chances:
         return np.zeros(0)
-    sums = np.mean([_means(np.asarray(window, np.float64)) for window in chances], axis=0)
+    # A map at a time, which stays in the processor's cache: several times as fast.
+    sums = np.mean([np.stack([_means(p) for p in window], axis=1) for window in chances], axis=0)
     share = np.clip(sums[0], _LEAST, 1 - _LEAST)
     spread = share * (1 - share)
     doubt, outline = (np.log2(np.maximum(value, _LEAST**2) / spread) for value in sums[1:])
     return np.concatenate([np.log2(share / (1 - share)), doubt, outline])
 
 
-def _means(p: Floats) -> Floats:
-    """Return mean probability, mean ``p (1 - p)`` and mean step of each map, ``(3, K)``."""
-    space = tuple(range(1, p.ndim))
-    steps = sum(np.abs(np.diff(p, axis=axis)).sum(axis=space) for axis in (-2, -1)) / (2 * p[0].size)
-    return np.stack([p.mean(axis=space), (p * (1 - p)).mean(axis=space), steps])
+def _means(chance: npt.NDArray[np.float32]) -> Floats:
+    """Return mean probability, mean ``p (1 - p)`` and mean step of one map, ``(3,)``."""
+    p = chance.astype(np.float64)
+    steps = sum(np.abs(np.diff(p, axis=axis)).sum() for axis in (-2, -1)) / (2 * p.size)
+    return np.array([p.mean(), (p * (1 - p)).mean(), steps])

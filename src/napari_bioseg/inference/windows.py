@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import product
 from math import ceil, prod, sqrt
 from typing import TYPE_CHECKING, Any, Literal
@@ -48,7 +48,7 @@ class Window:
     plane : tuple of int
         Index along the axes of the prediction but Y and X; of a volume's window the middle one.
     chances : ndarray of float32 or None
-        Probabilities ``(K, *space)``, see `Encoder.chances`; None where the network was not run to its end.
+        Probabilities ``(K, *space)``, see `Encoder.halfway`; None where the network was not run to its end.
     """
 
     grey: Floats
@@ -97,12 +97,20 @@ class Encoder:
         return self.pooled(grey, tuple(range(1, grey.ndim + 1)))
 
     @torch.inference_mode()
-    def chances(self, grey: Floats) -> Floats:
-        """Return the probabilities ``(K, *space)`` of a window."""
-        inside = tuple(slice(n) for n in grey.shape)
-        logits = self._network(self._tensor(grey))[0].float()
-        chances: Floats = activated(logits, self._activation).cpu().numpy()
-        return chances[(slice(None), *inside)]
+    def halfway(self, windows: Sequence[Floats]) -> tuple[Floats, Callable[[], list[Floats]]]:
+        """Return the mean features ``(N, F)`` of windows of one shape, and what goes on from there when it is called.
+
+        That returns the probabilities ``(K, *space)`` of each.
+        """
+        inside = (slice(None), *(slice(n) for n in windows[0].shape))
+        features, finish = self._network.halfway(self._tensor(np.stack(windows)))
+
+        @torch.inference_mode()
+        def chances() -> list[Floats]:
+            return [activated(logits.float(), self._activation).cpu().numpy()[inside] for logits in finish()]
+
+        mean: Floats = features.mean(dim=tuple(range(2, features.ndim))).float().cpu().numpy()
+        return mean, chances
 
     @torch.inference_mode()
     def pooled(self, grey: Floats, axes: tuple[int, ...]) -> Floats:
@@ -110,13 +118,13 @@ class Encoder:
 
         It is mirrored out to multiples of the stride.
         """
-        features: Floats = self._network.features(self._tensor(grey))[0].mean(dim=axes).float().cpu().numpy()
+        features: Floats = self._network.features(self._tensor(grey[None]))[0].mean(dim=axes).float().cpu().numpy()
         return features
 
-    def _tensor(self, grey: Floats) -> torch.Tensor:
-        missing = [(0, -n % stride) for n, stride in zip(grey.shape, self._stride, strict=True)]
-        whole = np.pad(grey, missing, mode="symmetric")
-        return torch.from_numpy(whole)[None, None].to(self._device, memory_format=self._layout)
+    def _tensor(self, windows: Floats) -> torch.Tensor:
+        missing = [(0, -n % stride) for n, stride in zip(windows.shape[1:], self._stride, strict=True)]
+        whole = np.pad(windows, [(0, 0), *missing], mode="symmetric")
+        return torch.from_numpy(whole)[:, None].to(self._device, memory_format=self._layout)
 
 
 def read_windows(
@@ -127,6 +135,7 @@ def read_windows(
     *,
     count: int = 12,
     box: tuple[slice, ...] | None = None,
+    to_end: bool = False,
     job: Job | None = None,
 ) -> list[Window]:
     """Read windows that are spread evenly over an image, the same ones each time.
@@ -143,6 +152,9 @@ def read_windows(
         About how many; of a small image fewer.
     box : tuple of slice, optional
         The part of the image, as for `predict`.
+    to_end : bool
+        Whether the network is run to its end on about `_TO_END` of them, unless it does not tell by what it says of
+        pixels how good its result is.
     job : Job, optional
         For progress (a step is a window) and for stopping.
 
@@ -163,34 +175,17 @@ def read_windows(
     plan = make_plan(image, axes, model, options, box=box, job=job)
     source = Source(data, axes, model.axes, plan.grid, model.card.input.normalisation)
     places = list(_places(plan, model.axes, count))
+    step = ceil(len(places) / _TO_END)
     job.stage("Looking at the image", len(places))
     found = []
-    for lead, spans in places:
+    for i, (lead, spans) in enumerate(places):
         job.check()
         index = dict(zip(plan.lead_axes, lead, strict=True))
         grey, raw = source.read_both(index, spans)
-        found.append(Window(grey, raw, encoder(grey), _plane(plan, index, spans)))
+        (features,), finish = encoder.halfway([grey])
+        chances = finish()[0] if to_end and encoder.tells and i % step == 0 else None
+        found.append(Window(grey, raw, features, _plane(plan, index, spans), chances))
         job.step()
-    return found
-
-
-def run_to_end(windows: Sequence[Window], encoder: Encoder, job: Job | None = None) -> list[Window]:
-    """Return the windows, about `_TO_END` of them with what the network says of them: it takes longer than features.
-
-    Of a network that does not tell by that how good its result is, they are returned as they are.
-
-    Raises
-    ------
-    Cancelled
-        The job was stopped.
-    """
-    if not encoder.tells:
-        return list(windows)
-    job, step = job or Job(), ceil(len(windows) / _TO_END)
-    found = []
-    for i, window in enumerate(windows):
-        job.check()
-        found.append(window if i % step else replace(window, chances=encoder.chances(window.grey)))
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -65,15 +65,20 @@ class Ensemble(Network):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the float32 logits ``(N, K, *space)`` of the mean of the members' probabilities."""
-        logits = torch.stack([member(x).float() for member in self.members])
+        return self._mean([network(x) for network in self.networks])
+
+    def _mean(self, every: Sequence[Tensor]) -> Tensor:
+        logits = torch.stack([member.float() for member in every])
         # The number of members falls out in the difference, and in the softmax of what is returned.
         if self._softmax:
             return logits.log_softmax(2).logsumexp(0)
         return functional.logsigmoid(logits).logsumexp(0) - functional.logsigmoid(-logits).logsumexp(0)
 
-    def features(self, x: Tensor) -> Tensor:
-        """Return what the first member makes of the image: those of others may have other sides."""
-        return self.networks[0].features(x)
+    def halfway(self, x: Tensor) -> tuple[Tensor, Callable[[], Tensor]]:
+        """Return the features of the first member, those of others may have other sides, and what runs the rest."""
+        first, *others = self.networks
+        features, finish = first.halfway(x)
+        return features, lambda: self._mean([finish(), *(network(x) for network in others)])
 
 
 def join(parts: Sequence[tuple[ArchitectureSpec, Network]], activation: str) -> tuple[ArchitectureSpec, Network]:

@@ -7,7 +7,7 @@ said of an image is the mean over all places (Brendel and Bethge, ICLR 2019), so
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -68,15 +68,15 @@ class KindCnn(Network):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits ``(N, K, Y, X)``, the same for all pixels of a place."""
-        return functional.interpolate(self.features(x), scale_factor=float(self.stride[0]), mode="nearest")
+        return self.halfway(x)[1]()
 
-    def features(self, x: Tensor) -> Tensor:
-        """Return the logits of each place, ``(N, K, Y / stride, X / stride)``."""
+    def halfway(self, x: Tensor) -> tuple[Tensor, Callable[[], Tensor]]:
+        """Return the logits of each place, ``(N, K, Y / stride, X / stride)``, and what brings them to its pixels."""
         found = self.wide(self.levels(x))
         mean = _around(found)
         spread = (_around(found * found) - mean * mean).clamp(min=1e-4).sqrt()
         logits: Tensor = self.head(self.decision(torch.cat((mean, spread), dim=1)))
-        return logits
+        return logits, lambda: functional.interpolate(logits, scale_factor=float(self.stride[0]), mode="nearest")
 
 
 def _around(x: Tensor) -> Tensor:

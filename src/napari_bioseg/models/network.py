@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 from torch import Tensor, nn
 
@@ -40,6 +41,11 @@ class Network(nn.Module, ABC):
     def features(self, x: Tensor) -> Tensor:
         """Return what the network makes of an image before it decides, ``(N, F, *coarse)``, to compare images by.
 
-        Sides may be any that divide those of the input. The logits, unless a network knows better.
+        Sides may be any that divide those of the input. The logits, unless `halfway` knows better.
         """
-        return self.forward(x)
+        return self.halfway(x)[0]
+
+    def halfway(self, x: Tensor) -> tuple[Tensor, Callable[[], Tensor]]:
+        """Return `features`, and what goes on from there to the logits when it is called: nothing is run twice."""
+        logits = self.forward(x)
+        return logits, lambda: logits

@@ -9,7 +9,8 @@ coarse Z of two-photon stacks is pooled later than Y and X (as in nnU-Net, Isens
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -90,16 +91,12 @@ class UNet(Network):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits ``(N, K, *space)``."""
-        skips = self._encode(x)
-        x = self.drop(skips.pop())
-        for up, block in zip(reversed(self.ups), reversed(self.decoder), strict=True):
-            x = block(torch.cat((up(x), skips.pop()), dim=1))
-        logits: Tensor = self.head(x)
-        return logits
+        return self._decode(self._encode(x))
 
-    def features(self, x: Tensor) -> Tensor:
-        """Return the activations of the coarsest level; the decoder, more than half of the work, is not run."""
-        return self._encode(x)[-1]
+    def halfway(self, x: Tensor) -> tuple[Tensor, Callable[[], Tensor]]:
+        """Return the activations of the coarsest level, and what runs the decoder: more than half of the work."""
+        levels = self._encode(x)
+        return levels[-1], partial(self._decode, levels)
 
     def _encode(self, x: Tensor) -> list[Tensor]:
         """Return the activations of each level, from fine to coarse."""
@@ -108,6 +105,14 @@ class UNet(Network):
             x = block(x if level == 0 else self.pools[level - 1](x))
             levels.append(x)
         return levels
+
+    def _decode(self, levels: Sequence[Tensor]) -> Tensor:
+        *skips, coarsest = levels
+        x: Tensor = self.drop(coarsest)
+        for up, block in zip(reversed(self.ups), reversed(self.decoder), strict=True):
+            x = block(torch.cat((up(x), skips.pop()), dim=1))
+        logits: Tensor = self.head(x)
+        return logits
 
     def _reach(self, axis: int) -> int:
         period = self.stride[axis]

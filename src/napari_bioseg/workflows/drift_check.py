@@ -23,7 +23,7 @@ from napari_bioseg.drift import (
     nearest,
     ratios,
 )
-from napari_bioseg.inference.windows import Encoder, Window, read_windows, run_to_end
+from napari_bioseg.inference.windows import Encoder, Window, read_windows
 from napari_bioseg.io import open_image
 from napari_bioseg.models import load_model, refusal
 from napari_bioseg.models.pixel_size import pixel_distance, sizes_along
@@ -175,9 +175,7 @@ def compare_with_training(
         raise IncompatibleImageError(image.name, f"{model.card.name} {reason}", "Choose another model")
     box = parse_region(options.region, *prediction_grid(image))
     encoder = encoder or Encoder(model, options.device)
-    found = read_windows(image, model, encoder, options, count=windows, box=box, job=job)
-    if to_end:
-        found = run_to_end(found, encoder, job)
+    found = read_windows(image, model, encoder, options, count=windows, box=box, to_end=to_end, job=job)
     figures = describe_windows(found)
     profile = nearest(figures, profile)
     measured = distances(figures, profile)

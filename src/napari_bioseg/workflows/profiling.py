@@ -15,7 +15,7 @@ from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
 from napari_bioseg.drift import Known, make_profile
-from napari_bioseg.inference.windows import Encoder, read_windows, run_to_end
+from napari_bioseg.inference.windows import Encoder, read_windows
 from napari_bioseg.models.model import Model
 from napari_bioseg.models.pixel_size import model_pixels, sizes_along
 from napari_bioseg.training.open_pairs import open_one
@@ -62,7 +62,7 @@ def profile_training(recipe: Recipe, model: Model, job: Job) -> dict[str, Any]:
     job.stage("Describing what it was trained on", len(parts))
     known = []
     for t, box in parts:
-        windows = run_to_end(read_windows(t.image, model, encoder, count=_WINDOWS, box=box), encoder)
+        windows = read_windows(t.image, model, encoder, count=_WINDOWS, box=box, to_end=True)
         known.append(Known(t.group, describe_windows(windows), t.kind, _score(t, model)))
         job.step()
     objects = _objects([(t.image, t.truth) for t in trained if t.truth is not None], model)
