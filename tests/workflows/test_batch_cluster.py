@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,14 @@ def images(tmp_path: Path, tiny_zoo: Path) -> Path:
 
 def _stores(out: Path) -> dict[str, str]:
     return {path.name: tree_sha256(path) for path in sorted(out.glob("*.ome.zarr"))}
+
+
+def test_what_else_computes_here_meanwhile_does_not_go_to_the_cluster(cluster: Any) -> None:
+    # Nor would it wait for ever where the cluster is gone.
+    with ExitStack() as stack:
+        batch_connection.connect(cluster.scheduler_address, stack)
+        with pytest.raises(ValueError, match="No clients found"):
+            distributed.default_client()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no SIGKILL")

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from distributed import Client
 
 _PATIENCE = 10.0  # seconds to reach a scheduler
+# Else whatever else this process computes would go to the cluster, too, and wait for ever where that is gone.
+_OURS: dict[str, Any] = {"set_as_default": False}
 _CHECK = "Check the address, and that 'dask scheduler' runs there"
 
 
@@ -68,13 +70,14 @@ def connect(scheduler: str, stack: ExitStack) -> Connection:
     if path.suffix in (".yaml", ".yml"):
         jobs = Jobs(path)
         stack.enter_context(jobs.cluster)
-        client = stack.enter_context(Client(jobs.cluster))  # which waits until the queue has answered for each job
+        # Which waits until the queue has answered for each job.
+        client = stack.enter_context(Client(jobs.cluster, **_OURS))
         jobs.check()
         return Connection(client, scheduler, jobs)
     where: dict[str, Any] = {"scheduler_file": str(path)} if path.suffix == ".json" else {"address": scheduler}
     if path.suffix == ".json" and not path.is_file():
         raise lost  # dask would wait for the file for ever
     try:
-        return Connection(stack.enter_context(Client(**where, timeout=_PATIENCE)), scheduler)
+        return Connection(stack.enter_context(Client(**where, **_OURS, timeout=_PATIENCE)), scheduler)
     except (OSError, ValueError, TimeoutError) as error:
         raise lost from error
