@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 _PATIENCE = 10.0  # seconds to reach a scheduler
-# Else whatever else this process computes would go to the cluster, too, and wait for ever where that is gone.
+# Otherwise all that this process computes beside it would go to the cluster, and wait for ever where that is gone.
 _OURS: dict[str, Any] = {"set_as_default": False}
 _CHECK = "Check the address, and that 'dask scheduler' runs there"
 
