@@ -1,4 +1,4 @@
-"""A step of the confidence slider on 5,000 boxes, beside what napari offers: ``python -m benchmarks.boxes``.
+"""A step of the confidence slider on 5,000 boxes, beside what napari offers: ``python -m benchmarks.boxes [COUNT]``.
 
 Run it under a display (``xvfb-run -a``): the window is real; a step counts until the layer is told, without
 the drawing.
@@ -20,7 +20,7 @@ from napari_bioseg.plugin.box_layer import box_layer, tune
 from napari_bioseg.plugin.box_state import BoxState, rectangles
 from napari_bioseg.postprocess.boxes import BoxOptions, BoxSelector
 
-COUNT, EDGE, FRAMES = 5000, 512, 20
+EDGE, FRAMES = 512, 20
 STEPS = np.round(np.arange(0.3, 0.7, 0.02), 2)
 
 
@@ -37,11 +37,12 @@ def timed(step: Callable[[float], object]) -> str:
 def main() -> None:
     """Print one line a way."""
     rng = np.random.default_rng(0)
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 5000
     boxes = Boxes.of(
-        rng.uniform(0, EDGE, (COUNT, 2)),
-        rng.uniform(4, 9, (COUNT, 2)),
-        frame=rng.integers(0, FRAMES, COUNT),
-        confidence=rng.uniform(0.05, 1, COUNT),
+        rng.uniform(0, EDGE, (count, 2)),
+        rng.uniform(4, 9, (count, 2)),
+        frame=rng.integers(0, FRAMES, count),
+        confidence=rng.uniform(0.05, 1, count),
     )
     image = image_from_array(np.zeros((FRAMES, EDGE, EDGE), np.uint8), "TYX")
     selector = BoxSelector(boxes)
@@ -54,7 +55,7 @@ def main() -> None:
         "ours, overlap": lambda c: tune(layer, BoxOptions(confidence=0.3, iou=c)),
     }
     plain = viewer.add_shapes(rectangles(boxes, "TYX"), shape_type="rectangle", face_color="transparent")
-    colors = np.ones((COUNT, 4))
+    colors = np.ones((count, 4))
 
     def all_colors(confidence: float) -> None:
         colors[:, 3] = selector.keep(confidence, BoxOptions())

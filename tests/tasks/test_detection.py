@@ -39,20 +39,21 @@ def test_two_centres_near_each_other_are_two_peaks():
     assert np.allclose(sorted_rows(found)[:, :2], pair.centre, atol=0.01)
 
 
-def merged_pair(right=0.5):
+def merged_pair(right=0.5, row=10):
     """Return maps of two particles with one peak between them, each told by the pixels of its side."""
     maps = np.zeros((MAPS, 20, 20), np.float32)
-    maps[0, 10, 8:13] = 0.3, 0.5, 0.6, right, right / 2
+    maps[0, row, 8:13] = 0.3, 0.5, 0.6, right, right / 2
     maps[3:] = encode(Boxes.of([[5.0, 5.0]], [[5, 5]]), (20, 20))[4:, 5:6, 5:6]
     x = np.arange(8, 13)
-    maps[1, 10, 8:13] = 0.5
-    maps[2, 10, 8:13] = (np.where(x < 11, 8.5, 11.5) - x) / (2 * OFFSET) + 0.5
+    maps[1, row, 8:13] = 0.5
+    maps[2, row, 8:13] = (np.where(x < 11, 8.5, 11.5) - x) / (2 * OFFSET) + 0.5
     return maps
 
 
-def test_a_pixel_beside_a_peak_tells_of_a_particle_of_its_own():
-    found = decode(merged_pair(), 0.05)
-    assert found.centre.tolist() == [[10, 8.5], [10, 11.5]]
+@pytest.mark.parametrize("row", [0, 10, 19])
+def test_a_pixel_beside_a_peak_tells_of_a_particle_of_its_own(row):
+    found = decode(merged_pair(row=row), 0.05)
+    assert found.centre.tolist() == [[row, 8.5], [row, 11.5]]
     assert found.confidence.tolist() == pytest.approx([0.6, 0.5])
 
 

@@ -112,10 +112,16 @@ def iou_pairs(one: Boxes, other: Boxes, least: float = 0.0) -> tuple[Integers, I
     ]
     near = trees[0].sparse_distance_matrix(trees[1], reach, p=np.inf, output_type="ndarray")
     i, j = near["i"].astype(np.int64), near["j"].astype(np.int64)
-    a, b = one.corners[i], other.corners[j]
-    sides = np.clip(np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2]), 0, None)
-    common = sides.prod(axis=1)
-    union = one.size[i].prod(axis=1) + other.size[j].prod(axis=1) - common
-    iou = np.divide(common, union, out=np.zeros_like(common), where=union > 0)
+    iou = paired_iou(one[i], other[j])
     kept = iou > least
     return i[kept], j[kept], iou[kept]
+
+
+def paired_iou(one: Boxes, other: Boxes) -> Floats:
+    """Return the intersection over union of each box with its counterpart in as many others."""
+    a, b = one.corners, other.corners
+    sides = np.clip(np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2]), 0, None)
+    common = sides.prod(axis=1)
+    union = one.size.prod(axis=1) + other.size.prod(axis=1) - common
+    iou: Floats = np.divide(common, union, out=np.zeros_like(common), where=union > 0)
+    return iou

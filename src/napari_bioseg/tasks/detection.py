@@ -19,7 +19,7 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional
 
-from napari_bioseg.core.boxes import Boxes
+from napari_bioseg.core.boxes import Boxes, paired_iou
 from napari_bioseg.core.errors import RecipeError
 from napari_bioseg.metrics import detection as metrics
 from napari_bioseg.metrics.bootstrap import (
@@ -134,7 +134,8 @@ def _echoes(
         near = pixel + step
         at = np.flatnonzero(np.all((near >= 0) & (near < heat.shape), axis=1))
         at = at[heat[tuple(near[at].T)] > heat[tuple(pixel[at].T)]]
-        echo[at] |= _overlap(_told(maps, pixel[at], factor), _told(maps, near[at], factor)) > _ALIKE
+        own, other = (Boxes.of(*_told(maps, p[at], factor)) for p in (pixel, near))
+        echo[at] |= paired_iou(own, other) > _ALIKE
     return echo
 
 
@@ -144,14 +145,6 @@ def _told(maps: npt.NDArray[Any], pixel: Pixels, factor: tuple[float, float]) ->
     centre = pixel + (values[:2].T - 0.5) * 2 * OFFSET * factor
     low, high = np.log(SIDES)
     return centre, np.exp(low + values[2:].T * (high - low)) * factor
-
-
-def _overlap(one: tuple[Floats, Floats], other: tuple[Floats, Floats]) -> Floats:
-    """Return the intersection over union of boxes, each with its counterpart."""
-    (c1, s1), (c2, s2) = one, other
-    low, high = np.maximum(c1 - s1 / 2, c2 - s2 / 2), np.minimum(c1 + s1 / 2, c2 + s2 / 2)
-    common = np.prod(np.clip(high - low, 0, None), axis=1)
-    return np.asarray(common / (s1.prod(axis=1) + s2.prod(axis=1) - common))
 
 
 def _offset_to_unit(offset: npt.NDArray[Any]) -> npt.NDArray[Any]:
