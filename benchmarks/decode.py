@@ -1,7 +1,9 @@
 """How fast labels of a plane of 2048 x 2048 follow a slider: ``python -m benchmarks.decode``.
 
-One decoding for each kind of options, of some 800 objects, and steps of the strength of a cut where all else stays; the
-median and the least of ten, and the time of the processor: what an idle machine needs.
+One decoding for each kind of options, of some 800 objects; steps of the threshold as they are shown while the slider
+moves, where decoding takes longer than a frame; and steps of the strength of a cut where all else stays. The median and
+the least of ten, and the time of the processor: what an idle machine needs. ``python -m benchmarks.decode 512``: of
+another edge.
 """
 
 from __future__ import annotations
@@ -50,12 +52,19 @@ def timed(name: object, decode: Callable[[int], np.ndarray], repeats: int = 10) 
 
 def main() -> None:
     """Print a line for each kind of options."""
-    probabilities, classes = plane(), (ClassInfo(value=1, name="blob"),)
+    probabilities, classes = plane(*map(int, sys.argv[1:2])), (ClassInfo(value=1, name="blob"),)
+    steps = [DecodeOptions(threshold=0.7 + i * 1e-3) for i in range(10)]
     for step in STEPS:
-        timed(
-            step,
-            lambda i, step=step: decode_plane(probabilities, DecodeOptions(threshold=0.7 + i * 1e-3, **step), classes),
-        )
+        timed(step, lambda i, step=step: decode_plane(probabilities, steps[i].model_copy(update=step), classes))
+    for step in STEPS:
+        if "separate" in step or "split" in step:
+            decoder = PlaneDecoder(probabilities, classes)
+            decoder.decode(DecodeOptions(threshold=0.69, **step))
+            decoder.follow(steps[0].model_copy(update=step))
+            timed(
+                f"while the threshold moves: {step}",
+                lambda i, step=step, decoder=decoder: decoder.follow(steps[i].model_copy(update=step)),
+            )
     decoder = PlaneDecoder(probabilities, classes)
     cut = DecodeOptions(threshold=0.7, instances=True, min_size=50, split=0.7)
     decoder.decode(cut)

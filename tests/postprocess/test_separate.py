@@ -139,7 +139,7 @@ def test_lines_are_those_of_a_watershed_of_the_whole_plane(p: Any) -> None:
     inside, smooth = p[0, 0] > 0.5, ndimage.gaussian_filter(p[0, 0].astype(np.float32), 1)
     cores, _ = ndimage.label(inside & (smooth > 0.9))
     cores[np.bincount(cores.ravel())[cores] < 20] = 0
-    found = lines(inside, p[0, 0], 0.9)
+    found = lines(inside, smooth, 0.9)
     flooded = watershed(-smooth, cores, mask=inside, watershed_line=True)
     objects, _ = ndimage.label(inside)
     cored = np.isin(objects, objects[cores > 0])
@@ -150,7 +150,7 @@ def test_lines_are_those_of_a_watershed_of_the_whole_plane(p: Any) -> None:
 @given(p=cells())
 def test_no_piece_has_two_cores_and_every_line_lies_between_two(p: Any) -> None:
     inside, smooth = p[0, 0] > 0.5, ndimage.gaussian_filter(p[0, 0].astype(np.float32), 1)
-    found = lines(inside, p[0, 0], 0.9)
+    found = lines(inside, smooth, 0.9)
     assert not (found & ~inside).any()
     cores, _ = ndimage.label(inside & (smooth > 0.9))
     cores[np.bincount(cores.ravel())[cores] < 20] = 0

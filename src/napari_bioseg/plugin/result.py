@@ -139,12 +139,11 @@ class LivePlane:
         """Whether this is that plane."""
         return self._prediction is prediction and self._plane == plane
 
-    def shows_at_once(self, options: SegmentOptions) -> bool:
-        """Whether objects are cut, and are so without delay: nothing but how strongly has changed."""
-        return self._decoder is not None and self._decoder.knows_cuts(decode_options(options))
+    def decode(self, options: SegmentOptions, *, moving: bool) -> npt.NDArray[np.uint32]:
+        """Return the labels ``(Y, X)``; the options have the values of the model filled in.
 
-    def decode(self, options: SegmentOptions) -> npt.NDArray[np.uint32]:
-        """Return the labels ``(Y, X)``; the options have the values of the model filled in."""
+        While a slider is `moving`, what cannot be there within a frame is left out (`PlaneDecoder.follow`).
+        """
         if self._decoder is None:
             from napari_bioseg.postprocess import PlaneDecoder
 
@@ -156,7 +155,8 @@ class LivePlane:
                 prediction.activation,
                 sampling=prediction.scale[-2:],
             )
-        return self._decoder.decode(decode_options(options))
+        decoder = self._decoder
+        return (decoder.follow if moving else decoder.decode)(decode_options(options))
 
 
 def save_result(result: Result, out: Path, labels: Any, *, edited: bool, job: Job) -> list[Path]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -12,9 +14,11 @@ from napari_bioseg.core.prediction import ClassInfo, has_cores
 from napari_bioseg.postprocess.objects import resolve
 from napari_bioseg.postprocess.options import DecodeOptions
 from napari_bioseg.postprocess.parts import Pairs, Where, find_parts
-from napari_bioseg.postprocess.separate import classify_apart
+from napari_bioseg.postprocess.separate import Telling, draw_lines
 from napari_bioseg.postprocess.split import Waists
-from napari_bioseg.postprocess.threshold import class_values
+from napari_bioseg.postprocess.threshold import Indices, class_values, classify
+
+FRAME = 0.05
 
 
 def decode_plane(
@@ -54,8 +58,13 @@ def decode_plane(
 class PlaneDecoder:
     """Decodes one plane again and again; takes what `decode_plane` does, but the options.
 
-    Where objects are cut, it keeps where they could be: as long as nothing but the strength of the cut changes, a step
-    of the slider takes a few hundredths of the time.
+    What does not depend on the sliders is computed once: the smoothed probabilities, and where objects could be cut, so
+    that a step of how strongly they are takes a few hundredths of the time.
+
+    Parameters
+    ----------
+    frame : float
+        Seconds that `follow` may take.
     """
 
     def __init__(
@@ -65,33 +74,81 @@ class PlaneDecoder:
         activation: str = "sigmoid",
         *,
         sampling: Sequence[float] = (1.0, 1.0),
+        frame: float = FRAME,
     ) -> None:
-        self._probabilities, self._activation, self._sampling = probabilities, activation, sampling
+        cores = has_cores(len(probabilities), classes, activation)
+        self._classes = probabilities[:-1] if cores else probabilities
+        self._telling = Telling(probabilities, activation, cores=cores)
+        self._activation, self._sampling = activation, sampling
         self._values = class_values(classes)
-        self._cores = has_cores(len(probabilities), classes, activation)
         self._uncut: DecodeOptions | None = None
         self._waists: Waists | None = None
+        self._cut: npt.NDArray[np.uint32] | None = None  # the labels that were cut last,
+        self._met: npt.NDArray[np.intp] | None = None  # and where their pieces meet, once that is asked for
+        self._drawn: tuple[float, npt.NDArray[np.intp]] | None = None
+        self._frame, self._seconds = frame, inf  # that cutting took
 
     def decode(self, options: DecodeOptions) -> npt.NDArray[np.uint32]:
         """Return the labels ``(Y, X)``."""
         options = options.resolved({})
-        if self._waists is None or not self.knows_cuts(options):
-            limits = options.limits({})
-            indices = classify_apart(self._probabilities, *limits, self._activation, cores=self._cores)
-            if 0 in indices.shape or not options.needs_objects:
-                return paint_classes(indices, self._values)
-            where = Where.whole(indices.shape)
-            parts, runs = find_parts(indices, where, largest_hole=options.fill_holes, boxes=_cuts(options))
-            objects = resolve(parts, Pairs.joined([]), options, self._values)
-            labels = runs.paint(objects.lookup)
-            if not _cuts(options):
-                return labels
-            self._waists, self._uncut = Waists(labels, objects, self._sampling), _without_cut(options)
-        return self._waists.cut(options.split, options.min_size)
+        if self._waists is not None and self.knows_cuts(options):
+            labels = self._waists.cut(options.split, options.min_size)
+        else:
+            began = perf_counter()
+            labels = self._decoded(options, self._parted(options))
+            if options.separate or _cuts(options):
+                self._seconds = perf_counter() - began
+        if _cuts(options):
+            self._cut, self._met = labels, None
+        return labels
+
+    def follow(self, options: DecodeOptions) -> npt.NDArray[np.uint32]:
+        """Return what to show while a slider moves: the labels, where they are there within a frame, else nearly those.
+
+        Objects are then parted where they were before: along the lines that were drawn last, as long as it is not they
+        that are changed, and along those between the pieces that were cut last.
+        """
+        options = options.resolved({})
+        if self.knows_cuts(options) or self._seconds <= self._frame or not (options.separate or _cuts(options)):
+            return self.decode(options)
+        drawn = self._drawn
+        if drawn is None or drawn[0] != options.separate:
+            indices = self._parted(options)
+        else:
+            indices = self._classified(options)
+            indices.reshape(-1)[drawn[1]] = 0
+        if _cuts(options) and self._waists is not None and self._cut is not None:
+            if self._met is None:
+                self._met = self._waists.between(self._cut)
+            indices.reshape(-1)[self._met] = 0
+        return self._decoded(_without_cut(options), indices)
 
     def knows_cuts(self, options: DecodeOptions) -> bool:
         """Whether the labels with these options are there at once, although objects are cut."""
         return _cuts(options) and self._uncut == _without_cut(options.resolved({}))
+
+    def _classified(self, options: DecodeOptions) -> Indices:
+        return classify(self._classes, options.limits({}).threshold, self._activation)
+
+    def _parted(self, options: DecodeOptions) -> Indices:
+        indices = self._classified(options)
+        if separate := options.limits({}).separate:
+            whole = indices.copy()
+            draw_lines(indices, self._telling, separate)
+            self._drawn = separate, np.flatnonzero(whole != indices)
+        return indices
+
+    def _decoded(self, options: DecodeOptions, indices: Indices) -> npt.NDArray[np.uint32]:
+        if 0 in indices.shape or not options.needs_objects:
+            return paint_classes(indices, self._values)
+        where = Where.whole(indices.shape)
+        parts, runs = find_parts(indices, where, largest_hole=options.fill_holes, boxes=_cuts(options))
+        objects = resolve(parts, Pairs.joined([]), options, self._values)
+        labels = runs.paint(objects.lookup)
+        if not _cuts(options):
+            return labels
+        self._waists, self._uncut = Waists(labels, objects, self._sampling), _without_cut(options)
+        return self._waists.cut(options.split, options.min_size)
 
 
 def _cuts(options: DecodeOptions) -> bool:

@@ -22,6 +22,7 @@ _SMALLEST_CORE = 20  # pixels
 
 Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int32]
+Smooth = npt.NDArray[np.float32]
 
 
 def classify_apart(
@@ -50,47 +51,82 @@ def classify_apart(
     job : Job, optional
         For stopping.
     """
-    of_cores = probabilities[-1] if cores else None
-    probabilities = probabilities[:-1] if cores else probabilities
-    indices = classify(probabilities, threshold, activation)
-    if not separate:
-        return indices
-    for plane in np.ndindex(indices.shape[:-2]):
-        if job is not None:
-            job.check()
-        for i, channel in enumerate(probabilities[1 if activation == "softmax" else 0 :], start=1):
-            inside = indices[plane] == i
-            if inside.any():
-                telling = channel if of_cores is None else of_cores
-                indices[plane][lines(inside, telling[plane], separate)] = 0
+    indices = classify(probabilities[:-1] if cores else probabilities, threshold, activation)
+    if separate:
+        for plane in np.ndindex(indices.shape[:-2]):
+            if job is not None:
+                job.check()
+            draw_lines(indices[plane], Telling(probabilities[:, *plane], activation, cores=cores), separate)
     return indices
 
 
-def lines(inside: Mask, probability: npt.NDArray[np.float16], core: float) -> Mask:
+class Telling:
+    """The smoothed probabilities of a plane that tell where its objects are parted, each computed once.
+
+    Parameters
+    ----------
+    probabilities : ndarray of float16
+        ``(K, Y, X)``.
+    activation : str
+    cores : bool
+        As for `classify_apart`.
+    """
+
+    def __init__(self, probabilities: npt.NDArray[np.float16], activation: str, *, cores: bool) -> None:
+        self._probabilities, self._first, self._cores = probabilities, 1 if activation == "softmax" else 0, cores
+        self.classes = len(probabilities) - self._first - cores
+        self._smooth: dict[int, Smooth] = {}
+
+    def of(self, index: int) -> Smooth:
+        """Return what tells of the class of this index, from 1 on: ``(Y, X)``."""
+        channel = len(self._probabilities) - 1 if self._cores else index - 1 + self._first
+        if channel not in self._smooth:
+            told = self._probabilities[channel].astype(np.float32)
+            self._smooth[channel] = ndimage.gaussian_filter(told, _SIGMA)
+        return self._smooth[channel]
+
+
+def draw_lines(indices: Indices, telling: Telling, separate: float) -> None:
+    """Make the pixels between cores background, in place.
+
+    Parameters
+    ----------
+    indices : ndarray of uint8 or uint16
+        ``(Y, X)``: the class of each pixel.
+    telling : Telling
+    separate : float
+        Probability above which a pixel belongs to a core.
+    """
+    for index in range(1, telling.classes + 1):
+        inside = indices == index
+        if inside.any():
+            indices[lines(inside, telling.of(index), separate)] = 0
+
+
+def lines(inside: Mask, smooth: Smooth, core: float) -> Mask:
     """Return the pixels between the cores of a plane.
 
     Parameters
     ----------
     inside : ndarray of bool
         ``(Y, X)``: the objects.
-    probability : ndarray of float16
+    smooth : ndarray of float32
+        Smoothed probability.
     core : float
         Probability above which a pixel belongs to a core.
     """
     # A border of one pixel, so that every pixel has neighbours.
-    inside = np.pad(inside, 1)
-    smooth = np.pad(ndimage.gaussian_filter(probability.astype(np.float32), _SIGMA), 1)
+    inside, smooth = np.pad(inside, 1), np.pad(smooth, 1)
     cores = _cores(inside & (smooth > core))
     between = _contested(inside & (cores == 0), cores)
-    contested = between > 0
-    # Of the cores only what touches is flooded from: the rest of them has no neighbour to be flooded.
-    rims = np.where(ndimage.binary_dilation(contested), cores, 0)
+    found = np.zeros(inside.shape, bool)
     for i, box in enumerate(ndimage.find_objects(between), start=1):
         grown = tuple(slice(s.start - 1, s.stop + 1) for s in box)
         part = between[grown] == i
-        flooded = watershed(-smooth[grown], rims[grown], mask=part | (rims[grown] > 0), watershed_line=True)
-        cores[grown][part] = flooded[part]
-    found: Mask = contested & (cores == 0)
+        # Of the cores only what touches is flooded from: the rest of them has no neighbour to be flooded.
+        rims = np.where(ndimage.binary_dilation(part), cores[grown], 0)
+        flooded = watershed(-smooth[grown], rims, mask=part | (rims > 0), watershed_line=True)
+        found[grown] |= part & (flooded == 0)
     return found[1:-1, 1:-1]
 
 

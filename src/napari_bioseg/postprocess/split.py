@@ -128,3 +128,11 @@ class Waists:
         more = np.diff(owner, prepend=-1) == 0
         labels = np.where(more, self._count + np.cumsum(more), owner + 1).astype(np.uint32)
         return np.concatenate([np.zeros(1, np.uint32), labels[number]])[self._hill]
+
+    def between(self, labels: npt.NDArray[np.uint32]) -> npt.NDArray[np.intp]:
+        """Return the pixels, by number, at which the pieces of an object meet; without them, no two touch."""
+        owner = np.concatenate([[-1], self._owner])[self._hill]
+        met = np.zeros(labels.shape, bool)
+        for one, other in (np.s_[1:, :], np.s_[:-1, :]), (np.s_[:, 1:], np.s_[:, :-1]):
+            met[one] |= (owner[one] == owner[other]) & (labels[one] != labels[other])
+        return np.flatnonzero(met)

@@ -1,7 +1,7 @@
 """Live re-tuning: the plane on screen at once, the whole volume after it, the network never.
 
-Cutting objects, at waists or along lines, takes longer than a frame: while a slider moves they are shown uncut, once
-it rests cut. Where they could be cut is then known: the strength of the cut is followed at once.
+Cutting the objects of a large plane, at waists or along lines, takes longer than a frame: while a slider moves they are
+parted where they were before, and anew once it rests. How strongly they are cut at waists is followed at once.
 """
 
 from __future__ import annotations
@@ -146,12 +146,11 @@ class Tuner(QObject):
 
     def _at_rest(self) -> None:
         result, options = self._result(), self._wanted
-        cuts = options is not None and options != _uncut(options)
-        if result is not None and options is not None and cuts and self._plane is None and not is_edited(self.layer):
-            self._start_plane(result, options, cut=True)
+        if result is not None and options is not None and self._plane is None and not is_edited(self.layer):
+            self._start_plane(result, options, moving=False)
         self._start_volume()
 
-    def _start_plane(self, result: Result, options: SegmentOptions, *, cut: bool = False) -> None:
+    def _start_plane(self, result: Result, options: SegmentOptions, *, moving: bool = True) -> None:
         displayed = tuple(self._viewer.dims.displayed)
         if displayed != (self._viewer.dims.ndim - 2, self._viewer.dims.ndim - 1):
             return  # a cut along depth, or 3-D: the volume follows
@@ -159,10 +158,9 @@ class Tuner(QObject):
         prediction, live = result.segmentation.prediction, self._live
         if live is None or not live.shows(prediction, plane):
             self._live = live = LivePlane(prediction, plane)
-        shown = options if cut or live.shows_at_once(options) else _uncut(options)
 
         def work(_job: Job) -> Any:
-            return live.decode(shown)
+            return live.decode(options, moving=moving)
 
         self._plane = Task(work, self)
         self._plane.succeeded.connect(partial(self._plane_done, self.layer, result, options, plane))
@@ -241,7 +239,3 @@ def _put_back(layer: Any, source: Result | None, before: Planes) -> None:
         layer.data[plane] = labels
     dress(layer, source.segmentation.options, source.segmentation.prediction.classes)
     layer.refresh()
-
-
-def _uncut(options: SegmentOptions) -> SegmentOptions:
-    return options.model_copy(update={"split": 0.0, "separate": 0.0})
