@@ -35,10 +35,18 @@ def an_image(**pixel_size):
         ({"Y": 1.0, "X": 1.0}, an_image(Y=1.05, X=1), True, "fits"),
         ({"Y": 1.0, "X": 1.0}, an_image(Y=2, X=2), True, "Resampled to the model's 1 × 1 µm"),
         ({"Y": 1.0, "X": 1.0}, an_image(Y=2, X=2), False, "off"),
+        ({"Y": 1.0, "X": 1.0}, an_image(Y=9, X=9), True, "Pixels of 9 x 9 µm are too far"),
     ],
 )
 def test_resampling(wanted, image, resample, says):
     assert says in describe_resampling(a_card(wanted), image, resample)
+
+
+def test_pixels_up_to_the_coarsest_fit():
+    card = a_card({"Y": 1.0, "X": 1.0})
+    card = card.model_copy(update={"input": card.input.model_copy(update={"coarsest": {"Y": 2.5}})})
+    assert describe_resampling(card, an_image(Y=2, X=1), True) == "Pixel size fits the model's (1–2.5 × 1 µm)."
+    assert describe_resampling(card, an_image(Y=3, X=1), True).startswith("Resampled to the model's 1–2.5 × 1 µm")
 
 
 def test_image():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,7 +40,24 @@ class InputSpec(Options):
     pixel_size: dict[str, float] = Field(
         default_factory=dict, description="µm along each axis that it was trained at; empty: any"
     )
+    coarsest: dict[str, float] = Field(
+        default_factory=dict,
+        description="µm along axes of `pixel_size` up to which it was trained at coarser pixels, too: those in between "
+        "are taken as they are, coarser ones brought to this",
+    )
     normalisation: Normalisation = Normalisation()
+
+    @model_validator(mode="after")
+    def _coarser_than_its_pixels(self) -> InputSpec:
+        for axis, size in self.coarsest.items():
+            if size < self.pixel_size.get(axis, math.inf):
+                raise ValueError(f"coarsest along {axis} must be at least pixel_size there, which must be given")
+        return self
+
+    def sizes(self, axes: str) -> str:
+        """Return the pixel sizes along axes that have one, as text without units: ``5 x 1-2.5 x 1-2.5``."""
+        ranges = [(self.pixel_size[a], self.coarsest.get(a)) for a in axes if a in self.pixel_size]
+        return " x ".join(f"{size:.4g}" if most is None else f"{size:.4g}-{most:.4g}" for size, most in ranges)
 
 
 class OutputSpec(Options):

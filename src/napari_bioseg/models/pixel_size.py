@@ -23,7 +23,7 @@ def model_pixels(spec: InputSpec, sizes: Mapping[str, float | None]) -> tuple[tu
     Parameters
     ----------
     spec : InputSpec
-        Its pixel size is what the model was trained at.
+        Its pixel size is what the model was trained at, up to the coarsest.
     sizes : Mapping
         µm a pixel of the image along each axis that it has; None where it does not say.
 
@@ -35,10 +35,10 @@ def model_pixels(spec: InputSpec, sizes: Mapping[str, float | None]) -> tuple[tu
     """
     trained, same = spec.pixel_size, (1.0,) * len(spec.axes)
     shared = [a for a in spec.axes if a in trained and a in sizes]
-    wanted = " x ".join(f"{trained[a]:g}" for a in spec.axes if a in trained)
+    wanted = spec.sizes(spec.axes)
     if any(sizes[a] is None for a in shared):
         return same, f"the image has no pixel size; the model was trained at {wanted} µm, the image is taken as it is"
-    factors = tuple(_factor(trained.get(a), sizes.get(a)) for a in spec.axes)
+    factors = tuple(_factor(spec, a, sizes.get(a)) for a in spec.axes)
     if any(not 1 / _LARGEST_FACTOR <= f <= _LARGEST_FACTOR for f in factors):
         have = " x ".join(f"{sizes[a]:g}" for a in shared)
         return same, f"pixels of {have} µm are too far from the model's own of {wanted} µm; not resampled"
@@ -54,8 +54,9 @@ def pixel_distance(spec: InputSpec, sizes: Mapping[str, float | None]) -> float:
     return max(abs(math.log2(f)) for f in factors) if spec.pixel_size and why_not is None else math.inf
 
 
-def _factor(trained: float | None, size: float | None) -> float:
+def _factor(spec: InputSpec, axis: str, size: float | None) -> float:
+    trained = spec.pixel_size.get(axis)
     if trained is None or not size or size <= 0:
         return 1.0
-    factor = trained / size
+    factor = min(max(size, trained), spec.coarsest.get(axis, trained)) / size
     return 1.0 if abs(factor - 1) < _SAME_SIZE else factor

@@ -6,6 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from napari_bioseg.core.image import Image
+from napari_bioseg.models.pixel_size import model_pixels, sizes_along
 
 if TYPE_CHECKING:
     from napari_bioseg.models.card import Card
@@ -30,16 +31,16 @@ def describe_size(image: Image) -> str:
 
 def describe_resampling(card: Card, image: Image, resample: bool) -> str:
     """Say how the image's pixel size stands to the model's, and what will be done about it."""
-    wanted = card.input.pixel_size
-    axes = [a for a in card.input.axes if a in wanted]
-    if not axes:
+    if not card.input.pixel_size:
         return "The model takes any pixel size."
-    shown = " × ".join(f"{wanted[a]:.4g}" for a in axes)
-    sizes = dict(zip(axes, image.pixel_size("".join(axes)), strict=True))
+    shown = card.input.sizes(card.input.axes).replace("x", "×").replace("-", "–")
+    sizes = sizes_along(image, "".join(a for a in card.input.axes if a in card.input.pixel_size))
     if any(s is None for s in sizes.values()):
         return f"Pixel size unknown, the model expects {shown} µm: used as it is."
-    differing = [a for a in axes if abs((sizes[a] or 0.0) / wanted[a] - 1) > SAME]
-    if not differing:
+    factors, too_far = model_pixels(card.input, sizes)
+    if too_far:
+        return f"{too_far[0].upper()}{too_far[1:]}."
+    if all(abs(1 / factor - 1) <= SAME for factor in factors):
         return f"Pixel size fits the model's ({shown} µm)."
     if resample:
         return f"Resampled to the model's {shown} µm, labels brought back to the image's pixels."

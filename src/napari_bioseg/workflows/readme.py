@@ -16,7 +16,7 @@ _RUN = "`recipe.yaml` of its run"
 
 def readme(card: Card) -> str:
     """Return the README of a model folder, all from its card."""
-    size = ", ".join(f"{axis} {value:g} µm" for axis, value in card.input.pixel_size.items())
+    size = ", ".join(f"{axis} {card.input.sizes(axis)} µm" for axis in card.input.pixel_size)
     size = f"{size} (other sizes are resampled)" if size else "any, taken as it is"
     return f"""# {card.name}
 
