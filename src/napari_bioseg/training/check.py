@@ -93,6 +93,8 @@ def check_network(recipe: Recipe, network: Network) -> None:
         raise RecipeError("output.applied", "is of networks that are not trained here", "Leave it out")
     if not list(network.parameters()):
         raise RecipeError(name, "cannot be trained: its weights are part of a file", "Choose another architecture")
+    if recipe.adjust_logits and not network.head_name:
+        raise RecipeError(name, "has no last layer whose logits could be shifted", "Leave out adjust_logits")
     if len(stride) != len(recipe.patch):
         raise RecipeError(name, f"has {len(stride)} axes, the input {recipe.input.axes}", "Make them the same")
     if any(side % step for side, step in zip(recipe.patch, stride, strict=True)):

@@ -102,6 +102,10 @@ class Recipe(Options):
     validate_every: int = Field(5, ge=1, description="Epochs between validations")
     select_on: str = Field("dice", description="Metric that chooses the best epoch, on the val pairs")
     metrics: tuple[str, ...] = Field(("dice",), description="Metrics reported on the test pairs")
+    adjust_logits: bool = Field(
+        False,
+        description="Shift the logits of each of several classes so that `select_on` is best on the val pairs",
+    )
     patience: int = Field(0, ge=0, description="Epochs without a better validation after which it stops; 0: never")
     min_epochs: int = Field(0, ge=0, description="Epochs that patience lets pass in any case")
     freeze_encoder: int = Field(
@@ -163,6 +167,17 @@ class Recipe(Options):
         return self
 
     @model_validator(mode="after")
+    def _adjusted(self) -> Recipe:
+        several = self.task == "semantic" and len(self.classes) > 1 and self.output.activation == "sigmoid"
+        if self.adjust_logits and not (several and not self.output.cores):
+            raise ValueError("adjust_logits is for several classes with sigmoids, without cores")
+        if self.adjust_logits and (self.members or self.seeds or self.ensemble != "none"):
+            raise ValueError("adjust_logits is for one network, without members, seeds and ensemble")
+        if self.adjust_logits and "val" not in self.uses:
+            raise ValueError("adjust_logits needs pairs marked val")
+        return self
+
+    @model_validator(mode="after")
     def _continued(self) -> Recipe:
         asked = {"freeze_encoder": self.freeze_encoder > 0, "head: new": self.head == "new"}
         if not self.continue_from and any(asked.values()):
@@ -191,7 +206,7 @@ class Recipe(Options):
         Where the networks of the folds are the model, they do not see what that is chosen and tested on.
         """
         apart = {"replay", "val", "test"} if self.ensemble == "folds" else {"replay"}
-        if self.task == "classification":
+        if self.task == "classification" or self.adjust_logits:
             apart |= {"val"}  # by which each network is calibrated
         pairs = tuple(
             p if p.use in apart else p.model_copy(update={"use": "test" if p.group in fold else "train"})

@@ -28,6 +28,7 @@ from napari_bioseg.workflows.card_scores import Tested, score_tests, scores_of
 from napari_bioseg.workflows.confusion_file import write_confusion
 from napari_bioseg.workflows.evaluation import probabilities
 from napari_bioseg.workflows.kind_scores import Judged, cooled, fit_temperature, judge, kind_scores
+from napari_bioseg.workflows.logit_adjustment import adjusted
 from napari_bioseg.workflows.options import EvaluateOptions
 from napari_bioseg.workflows.profiling import profile_training
 from napari_bioseg.workflows.readme import readme
@@ -86,18 +87,17 @@ def _train(asked: Recipe, recipe: Recipe, run: Run, job: Job) -> Path:
     for place, part in fold_runs(recipe, folder):
         if trained and job.finishing:
             break
-        architecture, network = fit_members(part, place, run, job)
-        trained.append((architecture, rounded(network, recipe.stored_as)))
+        trained.append(_fitted(part, place, run, job))
         rows += _test(part, Model(make_card(part), trained[-1][1]), job)
     if trained and job.finishing:
         job.note(_told_folds(recipe, len(trained)))
     if recipe.ensemble == "none" and trained and job.finishing:
         asked, recipe = _all_learnt(asked), _all_learnt(recipe)
     elif recipe.ensemble == "none":
-        trained = [fit_members(recipe, final_run(recipe, folder), run, job)]
+        trained = [_fitted(recipe, final_run(recipe, folder), run, job)]
     architecture, network = join(trained, recipe.output.activation)
-    rounded(network, recipe.stored_as)
-    recipe = _with_best_threshold(recipe, network, job)
+    if not recipe.adjust_logits:
+        recipe = _with_best_threshold(recipe, network, job)
     tested = _test(recipe, Model(make_card(recipe), network), job)
     _log(run, [*rows, *tested], [*([None] * len(rows)), *_before(recipe, tested, job)])
     card = make_card(recipe.model_copy(update={"pairs": asked.pairs}), scores_of(recipe, [*rows, *tested]))
@@ -106,6 +106,17 @@ def _train(asked: Recipe, recipe: Recipe, run: Run, job: Job) -> Path:
     card = card.model_copy(update={"profile": profile_training(recipe, Model(card, network), job)})
     write_model(folder / recipe.name, card, network, readme(card))
     return folder / recipe.name
+
+
+def _fitted(recipe: Recipe, place: Path, run: Run, job: Job) -> tuple[ArchitectureSpec, Network]:
+    """Train what is one model in the end, as exact as it will be stored."""
+    architecture, network = fit_members(recipe, place, run, job)
+    if recipe.adjust_logits:
+        network, shifts = adjusted(recipe, Model(make_card(recipe), network), job)
+        # A run that is resumed after this has been adjusted already.
+        run.keep_metrics(lambda line: line.get("adjusted") != place.name)
+        run.log(adjusted=place.name, **{f"shift_{c.value}": s for c, s in zip(recipe.classes, shifts, strict=True)})
+    return architecture, rounded(network, recipe.stored_as)
 
 
 def _told_folds(recipe: Recipe, count: int) -> str:
