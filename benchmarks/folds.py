@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from napari_bioseg.core.job import Job
 from napari_bioseg.models.model import Model
 from napari_bioseg.training.loop import chosen_network
 from napari_bioseg.training.recipe import Recipe, read_recipe
+from napari_bioseg.workflows.logit_adjustment import adjusted
 from napari_bioseg.workflows.training import make_card
 
 
@@ -14,4 +17,5 @@ def first_fold(run: Path) -> tuple[Recipe, Model]:
     """Return the recipe of the first fold of a run, with what it leaves out as test pairs, and its network."""
     recipe = read_recipe(run / "recipe.yaml")
     recipe = recipe.without_fold(recipe.folds[0])
-    return recipe, Model(make_card(recipe), chosen_network(recipe, run / "fold-1", None))
+    model = Model(make_card(recipe), chosen_network(recipe, run / "fold-1", None))
+    return recipe, replace(model, network=adjusted(recipe, model, Job())[0]) if recipe.adjust_logits else model
