@@ -1,8 +1,9 @@
 """Membranes, glia, mitochondria and synapses beside the truth: ``python -m benchmarks.em_classes --figure FILE``.
 
-Section 10 of em-multiclass, which the shipped network was not trained on, though sections beside it were, and on which it
-was chosen how its classes lie to each other: flattering, so no score of a card. Printed are the IoU of each class, and drawn are two tiles: that with the best mean IoU and that
-with the worst, among those with every class. Needs the project's data folder, and the dependency group "benchmarks".
+Section 10 of em-multiclass, which the shipped network was not trained on, though sections beside it were, and on which
+it was chosen how its classes lie to each other: flattering, so no score of a card. Printed are the IoU of each class,
+and drawn are two tiles: that with the best mean IoU and that with the worst, among those with every class. Needs the
+project's data folder, and the dependency group "benchmarks".
 """
 
 from __future__ import annotations
