@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from napari_bioseg.core.job import Job
@@ -18,4 +17,4 @@ def first_fold(run: Path) -> tuple[Recipe, Model]:
     recipe = read_recipe(run / "recipe.yaml")
     recipe = recipe.without_fold(recipe.folds[0])
     model = Model(make_card(recipe), chosen_network(recipe, run / "fold-1", None))
-    return recipe, replace(model, network=adjusted(recipe, model, Job())[0]) if recipe.adjust_logits else model
+    return recipe, adjusted(recipe, model, Job()) if recipe.adjust_logits else model

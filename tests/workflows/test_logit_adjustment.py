@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from napari_bioseg import open_image, segment
 from napari_bioseg.core.errors import RecipeError
 from napari_bioseg.core.job import Job
+from napari_bioseg.inference.windows import Encoder
 from napari_bioseg.metrics import iou
 from napari_bioseg.models.model import Model, read_model
 from napari_bioseg.runs import Run
@@ -73,9 +74,15 @@ def test_a_class_that_lies_too_low_is_raised(two_kinds: MakeRecipe, tmp_path: Pa
     bias = network.get_submodule("head").get_parameter("bias")
     with torch.no_grad():
         bias.add_(torch.tensor([0.0, -2.0]))
-    moved, shifts = adjusted(recipe, Model(make_card(recipe), network), Job())
+    before = Model(make_card(recipe), network)
+    after = adjusted(recipe, before, Job())
+    moved, shifts = after.network, after.card.shifts
     assert shifts[1] > 0.5
     assert torch.allclose(moved.get_submodule("head").get_parameter("bias"), bias + torch.tensor(shifts))
+    # How sure the network is, which drift asks for, does not change.
+    window = np.random.default_rng(0).random((1, 64, 64), np.float32)
+    told, still = (Encoder(model, "cpu").halfway(list(window))[1]()[0] for model in (before, after))
+    assert told == pytest.approx(still, abs=1e-6)
 
 
 def test_the_model_holds_its_shifts_and_its_scores_are_with_them(two_kinds: MakeRecipe, tmp_path: Path) -> None:
@@ -90,6 +97,7 @@ def test_the_model_holds_its_shifts_and_its_scores_are_with_them(two_kinds: Make
     assert [line["adjusted"] for line in told] == ["fold-1", "final"]
     final = [told[1]["shift_1"], told[1]["shift_2"]]
     assert any(final)
+    assert list(read_model(folder).card.shifts) == final
     trained = torch.load(tmp_path / "run" / "final" / "best.pt", weights_only=True)["average"]["head.bias"]
     assert torch.allclose(load_file(folder / "weights.safetensors")["head.bias"], trained + torch.tensor(final))
     assert (make_card(recipe).output.threshold, read_model(folder).card.output.threshold) == (0.4, 0.4)

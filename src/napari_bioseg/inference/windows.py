@@ -89,7 +89,7 @@ class Encoder:
         self._layout = torch.channels_last if model.axes == "YX" else torch.contiguous_format
         self._network = fused(model.network).to(self._device)
         self._network.to(memory_format=self._layout)  # type: ignore[call-overload]
-        self._activation = model.card.output.to_apply
+        self._activation, self._shifts = model.card.output.to_apply, torch.tensor(model.card.shifts or 0.0)
         self.tells = model.card.task != "detection"
 
     def __call__(self, grey: Floats) -> Floats:
@@ -100,14 +100,17 @@ class Encoder:
     def halfway(self, windows: Sequence[Floats]) -> tuple[Floats, Callable[[], list[Floats]]]:
         """Return the mean features ``(N, F)`` of windows of one shape, and what goes on from there when it is called.
 
-        That returns the probabilities ``(K, *space)`` of each.
+        That returns the probabilities ``(K, *space)`` of each, as they were before the classes were shifted: how sure a
+        network is tells more than how its labels are chosen.
         """
         inside = (slice(None), *(slice(n) for n in windows[0].shape))
         features, finish = self._network.halfway(self._tensor(np.stack(windows)))
+        shifts = self._shifts.to(self._device)
 
         @torch.inference_mode()
         def chances() -> list[Floats]:
-            return [activated(logits.float(), self._activation).cpu().numpy()[inside] for logits in finish()]
+            told = (logits.float() - shifts.view(-1, *(1,) * (logits.ndim - 1)) for logits in finish())
+            return [activated(logits, self._activation).cpu().numpy()[inside] for logits in told]
 
         mean: Floats = features.mean(dim=tuple(range(2, features.ndim))).float().cpu().numpy()
         return mean, chances

@@ -156,6 +156,11 @@ class Card(Options):
     data: str = Field(description="What it was trained on")
     split: str = Field(description="What was trained on, chosen on and tested on")
     scores: tuple[Score, ...] = ()
+    shifts: tuple[float, ...] = Field(
+        (),
+        description="What the last layer adds to the logit of each class since the training (`adjust_logits`): without "
+        "it they tell how sure the network is; none: nothing",
+    )
     stored_as: StoredAs = Field("float32", description="Kernels in the weights file; the network computes in float32")
     sha256: str = Field("", description="Of the weights file")
     recipe: dict[str, Any] = Field(default_factory=dict, description="The effective recipe of the training")
@@ -169,6 +174,12 @@ class Card(Options):
     def _applied_by_a_file(self) -> Card:
         if self.output.applied and self.architecture.name != ONNX:
             raise ValueError("output.applied: only the network of an ONNX file applies its activation itself")
+        return self
+
+    @model_validator(mode="after")
+    def _a_shift_for_each_class(self) -> Card:
+        if self.shifts and len(self.shifts) != len(self.classes):
+            raise ValueError(f"shifts are for {len(self.shifts)} classes, there are {len(self.classes)}")
         return self
 
     @property

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -32,8 +33,8 @@ _SURE = 2.0**-14  # probabilities nearer to 0 or 1 are no longer told apart in 1
 Shifts = tuple[float, ...]
 
 
-def adjusted(recipe: Recipe, model: Model, job: Job) -> tuple[Network, Shifts]:
-    """Return a copy of a network with its classes shifted, and the shift of each logit.
+def adjusted(recipe: Recipe, model: Model, job: Job) -> Model:
+    """Return a model with the classes of its network shifted, whose card says by how much.
 
     Each class in turn gets the best shift, by `select_on` over the val pairs, while the others stay, until none
     changes.
@@ -64,7 +65,8 @@ def adjusted(recipe: Recipe, model: Model, job: Job) -> tuple[Network, Shifts]:
 
     job.stage("Choosing how the classes lie to each other")
     shifts = best_shifts(score, len(recipe.classes))
-    return _with_bias(model.network, shifts), shifts
+    card = model.card.model_copy(update={"shifts": shifts})
+    return replace(model, card=card, network=_with_bias(model.network, shifts))
 
 
 def best_shifts(score: Callable[[Shifts], float], classes: int) -> Shifts:

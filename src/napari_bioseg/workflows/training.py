@@ -84,17 +84,19 @@ def _train(asked: Recipe, recipe: Recipe, run: Run, job: Job) -> Path:
     folder = run.folder
     rows: Tested = []
     trained: list[tuple[ArchitectureSpec, Network]] = []
+    shifts: tuple[float, ...] = ()
     for place, part in fold_runs(recipe, folder):
         if trained and job.finishing:
             break
-        trained.append(_fitted(part, place, run, job))
+        trained.append(_fitted(part, place, run, job)[:2])
         rows += _test(part, Model(make_card(part), trained[-1][1]), job)
     if trained and job.finishing:
         job.note(_told_folds(recipe, len(trained)))
     if recipe.ensemble == "none" and trained and job.finishing:
         asked, recipe = _all_learnt(asked), _all_learnt(recipe)
     elif recipe.ensemble == "none":
-        trained = [_fitted(recipe, final_run(recipe, folder), run, job)]
+        *_, shifts = whole = _fitted(recipe, final_run(recipe, folder), run, job)
+        trained = [whole[:2]]
     architecture, network = join(trained, recipe.output.activation)
     if not recipe.adjust_logits:
         recipe = _with_best_threshold(recipe, network, job)
@@ -102,21 +104,23 @@ def _train(asked: Recipe, recipe: Recipe, run: Run, job: Job) -> Path:
     _log(run, [*rows, *tested], [*([None] * len(rows)), *_before(recipe, tested, job)])
     card = make_card(recipe.model_copy(update={"pairs": asked.pairs}), scores_of(recipe, [*rows, *tested]))
     write_confusion(folder, card, [row for _, row in [*rows, *tested]])
-    card = card.model_copy(update={"architecture": architecture})
+    card = card.model_copy(update={"architecture": architecture, "shifts": shifts})
     card = card.model_copy(update={"profile": profile_training(recipe, Model(card, network), job)})
     write_model(folder / recipe.name, card, network, readme(card))
     return folder / recipe.name
 
 
-def _fitted(recipe: Recipe, place: Path, run: Run, job: Job) -> tuple[ArchitectureSpec, Network]:
-    """Train what is one model in the end, as exact as it will be stored."""
+def _fitted(recipe: Recipe, place: Path, run: Run, job: Job) -> tuple[ArchitectureSpec, Network, tuple[float, ...]]:
+    """Train what is one model in the end, as exact as it will be stored; return by how much its classes are shifted."""
     architecture, network = fit_members(recipe, place, run, job)
+    shifts: tuple[float, ...] = ()
     if recipe.adjust_logits:
-        network, shifts = adjusted(recipe, Model(make_card(recipe), network), job)
+        model = adjusted(recipe, Model(make_card(recipe), network), job)
+        network, shifts = model.network, model.card.shifts
         # A run that is resumed after this has been adjusted already.
         run.keep_metrics(lambda line: line.get("adjusted") != place.name)
         run.log(adjusted=place.name, **{f"shift_{c.value}": s for c, s in zip(recipe.classes, shifts, strict=True)})
-    return architecture, rounded(network, recipe.stored_as)
+    return architecture, rounded(network, recipe.stored_as), shifts
 
 
 def _told_folds(recipe: Recipe, count: int) -> str:
