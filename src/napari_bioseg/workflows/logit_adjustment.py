@@ -24,7 +24,7 @@ from napari_bioseg.models.network import Network
 from napari_bioseg.tasks import TASKS, Decision
 from napari_bioseg.training.recipe import Recipe
 from napari_bioseg.workflows.evaluation import probabilities
-from napari_bioseg.workflows.recipe_data import load_pair, simulated_images
+from napari_bioseg.workflows.recipe_data import load_val
 
 _STEP, _MOST = 0.2, 2.0
 _ROUNDS = 5
@@ -48,9 +48,8 @@ def adjusted(recipe: Recipe, model: Model, job: Job) -> Model:
     job : Job
         For progress and for stopping.
     """
-    val = [load_pair(recipe, pair) for pair in recipe.pairs if pair.use == "val"]
-    val += [made for spec in recipe.simulated if spec.use == "val" for made in simulated_images(spec)]
-    found = [(probabilities(image, model, PredictOptions(backend="torch"), job=job), truth) for image, truth in val]
+    options = PredictOptions(backend="torch")
+    found = [(probabilities(image, model, options, job=job), truth) for image, truth in load_val(recipe)]
     logits = [logit(np.clip(p.astype(np.float32), _SURE, 1 - _SURE)) for p, _ in found]
     decision, task = Decision(**recipe.output.decision), TASKS.get(recipe.task)
 

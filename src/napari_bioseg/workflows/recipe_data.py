@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +51,18 @@ def load_pair(recipe: Recipe, pair: Pair) -> tuple[Image, Truth]:
     image, label = (take_planes(image, pair.planes) for image in open_pair(recipe, pair))
     file = truth_name(recipe, pair)
     return image, map_labels(np.asarray(label.data), recipe.values_of(pair), len(recipe.classes), file)
+
+
+def load_val(recipe: Recipe) -> list[tuple[Image, Any]]:
+    """Return what a recipe chooses by, opened: its val pairs, and images that are simulated for that.
+
+    Raises
+    ------
+    UnreadableFileError, IncompatibleImageError, RecipeError
+        A pair is not as it should be.
+    """
+    val: list[tuple[Image, Any]] = [load_pair(recipe, pair) for pair in recipe.pairs if pair.use == "val"]
+    return val + [made for spec in recipe.simulated if spec.use == "val" for made in simulated_images(spec)]
 
 
 def tested_on(recipe: Recipe) -> Iterator[tuple[Pair, Image, Truth]]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import mean
-from typing import Any
 
-from napari_bioseg.core.image import Image
 from napari_bioseg.core.job import Job
 from napari_bioseg.inference import PredictOptions
 from napari_bioseg.models.card import ArchitectureSpec, Card, Score
@@ -32,7 +30,7 @@ from napari_bioseg.workflows.logit_adjustment import adjusted
 from napari_bioseg.workflows.options import EvaluateOptions
 from napari_bioseg.workflows.profiling import profile_training
 from napari_bioseg.workflows.readme import readme
-from napari_bioseg.workflows.recipe_data import load_pair, simulated_images
+from napari_bioseg.workflows.recipe_data import load_val
 from napari_bioseg.workflows.recording import recorded
 
 _THRESHOLDS = tuple(round(0.1 * i, 1) for i in range(1, 10))
@@ -226,8 +224,7 @@ def _test(recipe: Recipe, model: Model, job: Job) -> Tested:
 
 def _with_best_threshold(recipe: Recipe, network: Network, job: Job) -> Recipe:
     """Choose the threshold on the val pairs, if there are any; never on what is reported."""
-    val: list[tuple[Image, Any]] = [load_pair(recipe, pair) for pair in recipe.pairs if pair.use == "val"]
-    val += [made for spec in recipe.simulated if spec.use == "val" for made in simulated_images(spec)]
+    val = load_val(recipe)
     if not val:
         return recipe
     model, task = Model(make_card(recipe), network), TASKS.get(recipe.task)
