@@ -115,7 +115,7 @@ def page(cards: dict[str, Card], facts: dict[str, Any]) -> str:
 
 def section(card: Card, fact: dict[str, Any]) -> str:
     """Return what the page says of one model."""
-    sizes = ", ".join(f"{axis} {size:g} µm" for axis, size in card.input.pixel_size.items()) or "any pixel size"
+    sizes = ", ".join(f"{axis} {card.input.sizes(axis)} µm" for axis in card.input.pixel_size) or "any pixel size"
     megabytes = (MODELS / card.name / WEIGHTS_FILE).stat().st_size / 1e6
     network = f"{card.architecture.name}, {fact.get('parameters', 0) / 1e6:.2f} million parameters, {megabytes:.1f} MB"
     lines = {
