@@ -26,14 +26,12 @@ HEAVY = ("inference/", "io/", "models/", "plugin/result.py", "postprocess/", "ta
 LIGHT = (
     "models/zoo.py:refusal",  # compares axes, to enable buttons
     "plugin/result.py:LivePlane.__init__",  # which plane
-    "plugin/result.py:LivePlane.shows",  # compares options: shows, shows_at_once
+    "plugin/result.py:LivePlane.shows",  # compares two places
     "plugin/result.py:Result.done",  # a flag
     "plugin/result.py:decode_options",  # a few options by name
     "torch/package/package_importer.py:_patched_getfile",  # what torch puts in place of inspect.getfile, for all
     "postprocess/options.py:",  # fills in the model's values
-    "postprocess/plane.py:PlaneDecoder.knows_cuts",  # compares options
-    "postprocess/plane.py:_cuts",  # the same
-    "postprocess/plane.py:_without_cut",  # the same
+    "models/card.py:InputSpec.sizes",  # three numbers as text
     "models/card.py:OutputSpec.decision",  # a few options by name
     "models/pixel_size.py:",  # a few numbers: which model is proposed
     "workflows/drift_look.py:drift_options",  # a few options as others
