@@ -93,6 +93,9 @@ def held_out(recipe: Recipe) -> tuple[list[Pair], str]:
     tests = [pair for pair in recipe.pairs if pair.use == "test"]
     if tests:
         return tests, "The best and the worst part of the images that the scores are of."
+    if val := [pair for pair in recipe.pairs if pair.use == "val"]:
+        note = "The shipped weights have seen what the scores are of; these parts are of what they were not trained "
+        return val, note + "on, but adjusted by, and beside what they have seen, so it flatters."
     note = "The shipped weights have seen what the scores are of; these parts are of {}, which they have not. "
     note += "They have seen its neighbours, so it flatters."
     first = {pair.image: pair for pair in recipe.pairs}

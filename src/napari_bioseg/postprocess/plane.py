@@ -91,7 +91,7 @@ class PlaneDecoder:
     def decode(self, options: DecodeOptions) -> npt.NDArray[np.uint32]:
         """Return the labels ``(Y, X)``."""
         options = options.resolved({})
-        if self._waists is not None and self._knows_cuts(options):
+        if self._waists is not None and self.knows_cuts(options):
             labels = self._waists.cut(options.split, options.min_size)
         else:
             began = perf_counter()
@@ -109,7 +109,7 @@ class PlaneDecoder:
         that are changed, and along those between the pieces that were cut last.
         """
         options = options.resolved({})
-        if self._knows_cuts(options) or self._seconds <= self._frame or not (options.separate or _cuts(options)):
+        if self.knows_cuts(options) or self._seconds <= self._frame or not (options.separate or _cuts(options)):
             return self.decode(options)
         drawn = self._drawn
         if drawn is None or drawn[0] != options.separate:
@@ -123,7 +123,7 @@ class PlaneDecoder:
             indices.reshape(-1)[self._met] = 0
         return self._decoded(_without_cut(options), indices)
 
-    def _knows_cuts(self, options: DecodeOptions) -> bool:
+    def knows_cuts(self, options: DecodeOptions) -> bool:
         """Whether the labels with these options are there at once, although objects are cut."""
         return _cuts(options) and self._uncut == _without_cut(options.resolved({}))
 
