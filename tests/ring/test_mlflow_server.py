@@ -59,11 +59,14 @@ class Program:
         self._log = (folder / f"{command[0]}.log").open("ab")
         self._ping = ping
         self._process: subprocess.Popen[bytes] | None = None
+        # It is killed by the thread of a relay, whose client may begin it again before the kill is over.
+        self._changes = threading.Lock()
 
     def begin(self) -> None:
-        self._process = subprocess.Popen(
-            self._command, env=self._environment, stdout=self._log, stderr=self._log, start_new_session=True
-        )
+        with self._changes:
+            self._process = subprocess.Popen(
+                self._command, env=self._environment, stdout=self._log, stderr=self._log, start_new_session=True
+            )
 
     def answers(self) -> None:
         """Return once it does."""
@@ -81,10 +84,11 @@ class Program:
             os.killpg(self._process.pid, sign)
 
     def kill(self) -> None:
-        self.tell(signal.SIGKILL)
-        if self._process is not None:
-            self._process.wait()
-        self._process = None
+        with self._changes:
+            self.tell(signal.SIGKILL)
+            if self._process is not None:
+                self._process.wait()
+            self._process = None
 
     def close(self) -> None:
         self.kill()
