@@ -137,8 +137,11 @@ def train(
         chosen, folder = read_recipe(find_run(resume).folder / "recipe.yaml"), resume
     elif recipe is not None:
         chosen = read_recipe(recipe, tuple(overrides or ()))
-        folder = verb.new_run_folder(out or Path("runs") / chosen.name)
+        wanted = out or Path("runs") / chosen.name
+        folder = verb.new_run_folder(wanted)
     with console_job() as job:
+        if recipe is not None and folder != wanted:
+            job.note(f"{wanted} holds a run already, so this one is in {folder}; to go on with that: --resume {wanted}")
         model = verb.train(chosen, folder, job=job)
     show({"model": str(model), "run": str(folder)}, f"{model} written; use it with --model {model}", as_json)
 
