@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -119,3 +120,17 @@ def test_halfway_goes_on_to_the_logits_without_a_second_encoder(arguments: dict[
     assert not ran
     assert torch.equal(logits, network(x))
     assert torch.equal(finish(), logits)
+
+
+def test_stretched_grey_values_keep_black_and_white_and_bring_dim_ones_up() -> None:
+    torch.manual_seed(0)
+    plain, stretched = (UNet(dims=2, widths=[4, 8], stretch=s).eval() for s in (0.0, 0.05))
+    stretched.load_state_dict(plain.state_dict())
+    x = torch.rand((1, 1, 16, 16))
+    x[..., 0], x[..., 1] = 0, 1
+    seen = torch.from_numpy(np.arcsinh(x.numpy() / 0.05) / np.arcsinh(20)).float()
+    assert torch.allclose(seen[..., :2], x[..., :2])
+    assert (seen[..., 2:] > x[..., 2:]).all()
+    with torch.inference_mode():
+        assert torch.allclose(stretched(x), plain(seen), atol=1e-5)
+        assert not torch.allclose(stretched(x), plain(x), atol=1e-3)

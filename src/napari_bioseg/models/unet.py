@@ -45,6 +45,10 @@ class UNet(Network):
         Pooling between a level and the next, one fewer than `widths`; 2 everywhere by default.
     dropout : float
         Channel dropout at the coarsest level (Tompson et al. 2015).
+    stretch : float
+        The network sees ``asinh(x / stretch) / asinh(1 / stretch)`` of grey values x (Lupton, Gunn & Szalay 1999,
+        arXiv:astro-ph/9903081): nearly a logarithm above `stretch`, in which dim structures stand out as far as bright
+        ones do, and linear below, where there is noise. 0 for the values as they are.
     """
 
     encoder_name, head_name = "encoder", "head"
@@ -60,8 +64,10 @@ class UNet(Network):
         kernels: Sequence[Sequence[int]] | None = None,
         strides: Sequence[Sequence[int]] | None = None,
         dropout: float = 0.0,
+        stretch: float = 0.0,
     ) -> None:
         super().__init__()
+        self.stretch = stretch
         self.kernels = _per_level(kernels, (3,) * dims, len(widths))
         self.strides = _per_level(strides, (2,) * dims, len(widths) - 1)
         inputs = (in_channels, *widths[:-1])
@@ -100,6 +106,8 @@ class UNet(Network):
 
     def _encode(self, x: Tensor) -> list[Tensor]:
         """Return the activations of each level, from fine to coarse."""
+        if self.stretch:
+            x = torch.asinh(x / self.stretch) / math.asinh(1 / self.stretch)
         levels: list[Tensor] = []
         for level, block in enumerate(self.encoder):
             x = block(x if level == 0 else self.pools[level - 1](x))
