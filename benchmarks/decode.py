@@ -66,6 +66,13 @@ def main() -> None:
                 lambda i, step=step, decoder=decoder: decoder.follow(steps[i].model_copy(update=step)),
             )
     decoder = PlaneDecoder(probabilities, classes)
+    drawn = DecodeOptions(threshold=0.7, separate=0.95)
+    decoder.decode(drawn)
+    timed(
+        "while the strength of lines moves",
+        lambda i: decoder.follow(drawn.model_copy(update={"separate": 0.9 + i * 4e-3})),
+    )
+    decoder = PlaneDecoder(probabilities, classes)
     cut = DecodeOptions(threshold=0.7, instances=True, min_size=50, split=0.7)
     decoder.decode(cut)
     timed("split, the rest as it was", lambda i: decoder.decode(cut.model_copy(update={"split": 0.5 + i * 0.05})))

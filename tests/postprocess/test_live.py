@@ -65,11 +65,23 @@ def test_else_the_lines_of_before_stay_while_the_threshold_moves() -> None:
     assert (live.decode(options(threshold=0.2, **cut)) == at_rest).all()
 
 
-def test_lines_are_drawn_anew_as_their_own_slider_moves() -> None:
-    p, live = cells(), decoder(cells(), 0)
-    for separate in (0.8, 0.9, 0.7):
-        wanted = options(separate=separate)
-        assert (live.follow(wanted) == decode_plane(p, wanted, CLASSES[1])).all()
+def test_lines_are_drawn_on_a_coarser_grid_while_their_own_slider_moves() -> None:
+    p = cells().repeat(4, 1).repeat(4, 2)[:, :-1, :-2]
+    live = decoder(p, 0)
+    live.decode(options(separate=0.7))
+    whole = decode_plane(p, options(), CLASSES[1]) > 0
+    for separate in (0.8, 0.9):
+        exact, shown = decode_plane(p, options(separate=separate), CLASSES[1]), live.follow(options(separate=separate))
+        line, drawn = whole & (exact == 0), whole & (shown == 0)
+        assert not shown[~whole].any()
+        # All lines to within a cell of the grid, few others; about as many objects.
+        assert drawn.sum() > 2 * line.sum() > 0
+        assert ndimage.binary_dilation(drawn, iterations=4)[line].all()
+        assert ndimage.binary_dilation(line, iterations=8)[drawn].mean() > 0.7
+        counts = [ndimage.label(labels)[1] for labels in (whole, exact, shown)]
+        assert counts[1] - counts[0] >= 4
+        assert abs(counts[2] - counts[1]) <= 1
+        assert (live.decode(options(separate=separate)) == exact).all()
 
 
 @pytest.mark.parametrize("kinds", [1, 2])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf
+from math import ceil, inf, sqrt
 from time import perf_counter
 from typing import Any
 
@@ -19,6 +19,7 @@ from napari_bioseg.postprocess.split import Waists
 from napari_bioseg.postprocess.threshold import Indices, class_values, classify
 
 FRAME = 0.05
+_COARSEST = 4  # pixels: cells and the gaps between them are wider
 
 
 def decode_plane(
@@ -106,22 +107,33 @@ class PlaneDecoder:
         """Return what to show while a slider moves: the labels, where they are there within a frame, else nearly those.
 
         Objects are then parted where they were before: along the lines that were drawn last, as long as it is not they
-        that are changed, and along those between the pieces that were cut last.
+        that are changed, and along those between the pieces that were cut last. Lines that are changed are drawn on a
+        coarser grid.
         """
         options = options.resolved({})
         if self.knows_cuts(options) or self._seconds <= self._frame or not (options.separate or _cuts(options)):
             return self.decode(options)
         drawn = self._drawn
-        if drawn is None or drawn[0] != options.separate:
+        if drawn is None:
             indices = self._parted(options)
         else:
             indices = self._classified(options)
-            indices.reshape(-1)[drawn[1]] = 0
+            if drawn[0] == options.separate:
+                indices.reshape(-1)[drawn[1]] = 0
+            elif options.separate:
+                draw_lines(indices, self._telling, options.separate, step=self._grid)
         if _cuts(options) and self._waists is not None and self._cut is not None:
             if self._met is None:
                 self._met = self._waists.between(self._cut)
             indices.reshape(-1)[self._met] = 0
         return self._decoded(_without_cut(options), indices)
+
+    @property
+    def _grid(self) -> int:
+        """How many pixels apart lines are drawn so as to take no longer than a frame, if that is possible."""
+        if self._seconds == inf:
+            return 1
+        return min(_COARSEST, ceil(sqrt(self._seconds / self._frame))) if self._frame else _COARSEST
 
     def knows_cuts(self, options: DecodeOptions) -> bool:
         """Whether the labels with these options are there at once, although objects are cut."""
