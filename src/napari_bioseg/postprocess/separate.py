@@ -128,15 +128,23 @@ def lines(inside: Mask, smooth: Smooth, core: float, *, step: int = 1) -> Mask:
     inside, smooth = np.pad(inside, 1), np.pad(smooth, 1)
     cores = _cores(inside & (smooth > core), _SMALLEST_CORE / step**2)
     between = _contested(inside & (cores == 0), cores)
+    if step > 1:
+        # Few pixels: a call for each part would take longer.
+        return _met(between > 0, cores, smooth)[1:-1, 1:-1]
     found = np.zeros(inside.shape, bool)
     for i, box in enumerate(ndimage.find_objects(between), start=1):
         grown = tuple(slice(s.start - 1, s.stop + 1) for s in box)
         part = between[grown] == i
-        # Of the cores only what touches is flooded from: the rest of them has no neighbour to be flooded.
-        rims = np.where(ndimage.binary_dilation(part), cores[grown], 0)
-        flooded = watershed(-smooth[grown], rims, mask=part | (rims > 0), watershed_line=True)
-        found[grown] |= part & (flooded == 0)
+        found[grown] |= _met(part, cores[grown], smooth[grown])
     return found[1:-1, 1:-1]
+
+
+def _met(between: Mask, cores: Numbers, smooth: Smooth) -> Mask:
+    """Return the pixels between cores where what is flooded from them meets."""
+    # Of the cores only what touches is flooded from: the rest of them has no neighbour to be flooded.
+    rims = np.where(ndimage.binary_dilation(between), cores, 0)
+    met: Mask = between & (watershed(-smooth, rims, mask=between | (rims > 0), watershed_line=True) == 0)
+    return met
 
 
 def _cores(certain: Mask, smallest: float) -> Numbers:
