@@ -13,6 +13,7 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     """Draw one panel a model: loss of the score against the largest distance in units of its threshold."""
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
+    from matplotlib.ticker import NullFormatter
 
     names = list(dict.fromkeys(row["model"] for row in rows))
     figure = Figure(figsize=(3.2 * len(names) + 1, 3.4), layout="constrained")
@@ -28,6 +29,9 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
         axis.axvline(1, color="black", linewidth=1)
         axis.axhline(0.1, color="grey", linewidth=1, linestyle=":")
         axis.set_xscale("log")
+        # One decade at least has a tick at both ends; labels between them would run into each other.
+        axis.set_xlim(right=max(12, axis.get_xlim()[1]))
+        axis.xaxis.set_minor_formatter(NullFormatter())
         axis.set_title(f"{name}\n{mine[0]['metric']}", fontsize=9)
         axis.set_xlabel("largest distance / threshold", fontsize=8)
         axis.tick_params(labelsize=8)
