@@ -113,7 +113,7 @@ def test_train_evaluate_and_segment_with_the_result(here: Here, tmp_path: Path) 
     assert code == 0
     assert (Path(model) / "README.md").read_text(encoding="utf-8").startswith("# squares")
     # A run that is there stays as it is, and it is said where the new one goes.
-    code, output = here("train", tmp_path / "recipe.yaml", "epochs=1", "--out", tmp_path / "run")
+    code, output = here("train", tmp_path / "recipe.yaml", "epochs=1", "steps=1", "--out", tmp_path / "run")
     assert code == 0, output
     assert f"{tmp_path / 'run'} holds a run already, so this one is in {tmp_path / 'run-2'}" in output
     assert (tmp_path / "run-2" / "squares" / "card.yaml").exists()
