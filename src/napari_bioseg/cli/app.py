@@ -134,13 +134,13 @@ def train(
     if (recipe is None) == (resume is None):
         raise RecipeError("bioseg train", "needs a recipe, or a run to resume", "Give RECIPE.yaml, or --resume RUN")
     if resume is not None:
-        chosen, folder = read_recipe(find_run(resume).folder / "recipe.yaml"), resume
+        chosen, folder, wanted = read_recipe(find_run(resume).folder / "recipe.yaml"), resume, resume
     elif recipe is not None:
         chosen = read_recipe(recipe, tuple(overrides or ()))
         wanted = out or Path("runs") / chosen.name
         folder = verb.new_run_folder(wanted)
     with console_job() as job:
-        if recipe is not None and folder != wanted:
+        if folder != wanted:
             job.note(f"{wanted} holds a run already, so this one is in {folder}; to go on with that: --resume {wanted}")
         model = verb.train(chosen, folder, job=job)
     show({"model": str(model), "run": str(folder)}, f"{model} written; use it with --model {model}", as_json)

@@ -131,9 +131,8 @@ class PlaneDecoder:
     @property
     def _grid(self) -> int:
         """How many pixels apart lines are drawn so as to take no longer than a frame, if that is possible."""
-        if self._seconds == inf:
-            return 1
-        return min(_COARSEST, ceil(sqrt(self._seconds / self._frame))) if self._frame else _COARSEST
+        slower = self._seconds / self._frame if self._frame else inf
+        return ceil(sqrt(min(slower, _COARSEST**2)))
 
     def knows_cuts(self, options: DecodeOptions) -> bool:
         """Whether the labels with these options are there at once, although objects are cut."""
