@@ -97,7 +97,7 @@ def test_the_whole_loop(make_napari_viewer_proxy, qtbot, stack, zoo, tmp_path):
     viewer.layers.clear()
     gone, panels = [], (segment, correct, tune, compare, models)
     for panel in panels:
-        panel.destroyed.connect(gone.append)
+        panel.destroyed.connect(lambda *_: gone.append(True))  # PySide6 gives no object
     viewer.window.remove_dock_widget("all")
     qtbot.waitUntil(lambda: len(gone) == len(panels), timeout=WAIT)
 

@@ -20,7 +20,7 @@ def test_the_menus_of_a_plot_are_not_seen_and_go_with_it(qtbot):
     assert menus
     assert not any(menu.isVisible() for menu in menus)
     gone = []
-    plot.destroyed.connect(gone.append)
+    plot.destroyed.connect(lambda *_: gone.append(True))  # PySide6 gives no object
     plot.deleteLater()
     qtbot.waitUntil(lambda: bool(gone))
     assert set(QApplication.topLevelWidgets()) <= before
