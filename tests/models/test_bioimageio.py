@@ -89,6 +89,24 @@ def test_the_weights_give_what_the_package_says_and_what_the_model_gives(zoo: Pa
     assert steps[1]["kwargs"] == {"axes": ["channel", "y", "x"], "min_percentile": 1.0, "max_percentile": 99.0}
 
 
+def test_a_background_is_the_median_of_what_is_not_black(zoo: Path, card: Card, tmp_path: Path) -> None:
+    how = Normalisation(method="background", low=1, high=25)
+    name = put(zoo, card, input={"axes": "YX", "normalisation": how.model_dump()})
+    whole = export_bioimageio(name, tmp_path / "out.zip")
+    assert problems(whole) == []
+    said, arrays, script = unpacked(whole)
+    steps = {step["id"]: step.get("kwargs", {}) for step in said["inputs"][0]["preprocessing"]}
+    assert list(steps) == ["ensure_dtype", "scale_range", "scale_linear", "clip"]
+    # As the format says how they are done, to what our normalisation gave.
+    grey, ends = arrays["test_input.npy"], steps["scale_range"]
+    low, high = np.percentile(grey, (ends["min_percentile"], ends["max_percentile"]))
+    scaled = (grey - low) / (high - low) * steps["scale_linear"]["gain"] + steps["scale_linear"]["offset"]
+    scaled = torch.from_numpy(np.clip(scaled, steps["clip"]["min"], steps["clip"]["max"]).astype(np.float32))
+    assert np.allclose(script(scaled).sigmoid().detach().numpy(), arrays["test_output.npy"], atol=1e-4)
+    with zipfile.ZipFile(whole) as package:
+        assert "cut to black" in package.read("README.md").decode()
+
+
 def test_a_fixed_range_is_the_same_line(zoo: Path, card: Card, tmp_path: Path) -> None:
     how = Normalisation(method="fixed", low=20, high=220)
     name = put(zoo, card, input={"axes": "YX", "normalisation": how.model_dump()})

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from napari_bioseg.models.normalise import Normalisation
 from napari_bioseg.training.augment import draw_patch
 from napari_bioseg.training.recipe import Augmentation
 from napari_bioseg.training.sample import Sample
@@ -105,6 +106,40 @@ def test_each_change_changes_grey_values_only(change: str) -> None:
     assert all(torch.equal(plain[1], changed[1]) for plain, changed in pairs)
     # Some changes are made to half of the patches only.
     assert any(not torch.allclose(plain[0], changed[0], atol=1e-3) for plain, changed in pairs)
+
+
+NOISY = NONE.model_copy(update={"noise": 0.05, "poisson": 0.02, "renormalise": True})
+
+
+def test_noise_is_followed_by_the_normalisation_of_a_noisy_image() -> None:
+    rng = np.random.default_rng(0)
+    raw = 100 + rng.gamma(4, 5, (1, 256, 256)) + rng.uniform(0, 700, (1, 256, 256)) * (rng.random((1, 256, 256)) < 0.05)
+    how = Normalisation(method="background", scope="volume", low=1, high=25)
+    sample = Sample(how.apply(raw), np.zeros(raw.shape, np.int16), "g", "train", normalisation=how)
+    spread = []
+    for seed in range(8):
+        plain, again = (
+            draw_patch(sample, (128, 128), options, False, torch.Generator().manual_seed(seed))[0].numpy()
+            for options in (NOISY.model_copy(update={"renormalise": False}), NOISY)
+        )
+        low, middle = np.percentile(again, (1, 50.5))
+        assert (low, middle) == pytest.approx((0, 1 / 25), abs=0.006)
+        spread.append(np.percentile(plain, 50.5) - np.percentile(plain, 1))
+        # Nothing else is done to it: one offset and one gain.
+        assert np.corrcoef(plain.ravel(), again.ravel())[0, 1] > 0.99999
+    # Half of the patches have one noise, half the other.
+    assert max(spread) > 2 * min(spread) > 0.05
+
+
+def test_fixed_grey_values_stay_as_they_are_under_noise() -> None:
+    def generator() -> torch.Generator:
+        return torch.Generator().manual_seed(3)
+
+    image = np.random.default_rng(0).uniform(0, 1, (1, 64, 64)).astype(np.float32)
+    how = Normalisation(method="fixed", low=0, high=255)
+    sample = Sample(image, np.zeros(image.shape, np.int16), "g", "train", normalisation=how)
+    plain = draw_patch(sample, (32, 32), NOISY.model_copy(update={"renormalise": False}), False, generator())
+    assert torch.equal(plain[0], draw_patch(sample, (32, 32), NOISY, False, generator())[0])
 
 
 MOVING = Augmentation(rotation=45, zoom=0.3, elastic=6)

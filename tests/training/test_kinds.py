@@ -15,6 +15,7 @@ from napari_bioseg.training.batches import draw_batch
 from napari_bioseg.training.kinds import kind_planes, with_files
 from napari_bioseg.training.pairs import load_samples
 from napari_bioseg.training.recipe import Augmentation
+from napari_bioseg.training.sample import Sample
 
 KINDS = {
     "task": "classification",
@@ -91,6 +92,8 @@ def test_the_last_kind_may_be_augmented_in_a_way_of_its_own(make_recipe):
 def test_light_and_dark_are_exchanged_in_some_patches():
     still = dict.fromkeys(("brightness", "contrast", "gamma", "blur", "noise"), 0.0)
     image = torch.linspace(0, 1, 12).reshape(1, 3, 4)
+    sample = Sample(image.numpy(), np.zeros(image.shape, np.int16), "g", "train")
     for share, wanted in ((0.0, image), (1.0, 1 - image)):
         generator = torch.Generator().manual_seed(0)
-        assert torch.allclose(change_tone(image, Augmentation(**still, invert=share), generator), wanted)
+        changed = change_tone(image, sample, Augmentation(**still, invert=share), generator)
+        assert torch.allclose(changed, wanted)

@@ -33,6 +33,10 @@ LICENCES = (
 )  # fmt: skip
 """Of SPDX, those that are common among models and data."""
 _LEAST = 64  # pixels along Y and X
+_CUT = (
+    "Grey values are measured by the median of what is brighter than black. Where much of the background is cut to "
+    "black, or that median is too bright or too dark for a background, napari-bioseg measures otherwise."
+)
 
 
 class _Plain(yaml.SafeDumper):
@@ -83,7 +87,8 @@ def export_bioimageio(name: str | Path, out: Path) -> Path:
 
 def _write_package(model: Model, folder: Path) -> None:
     sides = _sides(model)
-    grey = np.random.default_rng(0).uniform(0, 255, (1, model.card.input.channels, *sides)).astype(np.float32)
+    # To the fourth power, since a background that is as bright as half of the range is none, see `Normalisation`.
+    grey = 255 * np.random.default_rng(0).uniform(0, 1, (1, model.card.input.channels, *sides)).astype(np.float32) ** 4
     scaled = torch.from_numpy(model.card.input.normalisation.apply_to_sample(grey[0, 0]))[None, None]
     with torch.inference_mode():
         logits = model.network(scaled)
@@ -216,7 +221,7 @@ def _postprocessing(card: Card) -> dict[str, Any]:
 
 
 def _preprocessing(how: Normalisation, axes: str) -> list[dict[str, Any]]:
-    """Return the steps that do what `Normalisation` does."""
+    """Return the steps that do what `Normalisation` does, but for the bounds that it sets to a background."""
     jointly = {"axes": ["channel", *(axes.lower() if how.scope == "volume" else "yx")]}
     steps: list[dict[str, Any]] = [{"id": "ensure_dtype", "kwargs": {"dtype": "float32"}}]
     if how.method == "zscore":
@@ -224,6 +229,11 @@ def _preprocessing(how: Normalisation, axes: str) -> list[dict[str, Any]]:
     elif how.method == "percentile":
         limits = {"min_percentile": how.low, "max_percentile": how.high}
         steps.append({"id": "scale_range", "kwargs": {**jointly, **limits}})
+    elif how.method == "background":
+        # The median of what is brighter than `low`. What this leaves out, `_documentation` says.
+        limits = {"min_percentile": how.low, "max_percentile": (how.low + 100) / 2}
+        steps.append({"id": "scale_range", "kwargs": {**jointly, **limits}})
+        steps.append({"id": "scale_linear", "kwargs": {"gain": 1 / how.high, "offset": 0.0}})
     elif (how.low, how.high) != (0, 1):
         span = how.high - how.low
         steps.append({"id": "scale_linear", "kwargs": {"gain": 1 / span, "offset": -how.low / span}})
@@ -241,4 +251,7 @@ def _documentation(model: Model) -> str:
     path = folder / README_FILE if folder else None
     text = path.read_text(encoding="utf-8") if path and path.is_file() else f"# {card.name}\n"
     decide = f"A pixel is of a class from a probability of {card.output.threshold} on."
-    return f"{text}\n## Validation\n\nMeasured on images that it was not trained on: {card.score_line}. {decide}\n"
+    validation = f"Measured on images that it was not trained on: {card.score_line}. {decide}"
+    if card.input.normalisation.method == "background":
+        validation += f"\n\n{_CUT}"
+    return f"{text}\n## Validation\n\n{validation}\n"

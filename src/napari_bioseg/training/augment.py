@@ -65,7 +65,7 @@ def draw_patch(
     window = _window(sample, centre, size[0], reach)
     image, truth = _bend(*window, size, options, generator)
     image, truth = _flip(image, truth, options, generator)
-    image = change_tone(image, options, generator)
+    image = change_tone(image, sample, options, generator)
     # +1 turned "not known" into 0, see `_window`.
     target = truth[0].round().to(torch.int64) - 1
     weight = truth[1] if sample.weight is not None else torch.ones(size)
@@ -159,8 +159,8 @@ def _flip(image: Tensor, truth: Tensor, options: Augmentation, generator: torch.
     return image, truth
 
 
-def change_tone(image: Tensor, options: Augmentation, generator: torch.Generator) -> Tensor:
-    """Blur, change grey values and add noise, in the order in which a microscope would."""
+def change_tone(image: Tensor, sample: Sample, options: Augmentation, generator: torch.Generator) -> Tensor:
+    """Blur what was cut from a sample, change its grey values and add noise, in the order of a microscope."""
     if options.blur and _integer(generator, 2):
         image = _blur(image, _uniform(generator, 0, options.blur))
     if options.gamma:
@@ -172,11 +172,19 @@ def change_tone(image: Tensor, options: Augmentation, generator: torch.Generator
         image = 1 - image
     if options.haze and _integer(generator, 2):
         image = image + _haze(image.shape[1:], _uniform(generator, 0, options.haze), generator)
+    poisson = noise = 0.0
     if options.poisson and _integer(generator, 2):
-        variance = image.clamp(min=0) * _uniform(generator, 0, options.poisson)
-        image = image + torch.randn(image.shape, generator=generator) * variance.sqrt()
+        poisson = _uniform(generator, 0, options.poisson)
+        image = image + torch.randn(image.shape, generator=generator) * (image.clamp(min=0) * poisson).sqrt()
     if options.noise and _integer(generator, 2):
-        image = image + torch.randn(image.shape, generator=generator) * _uniform(generator, 0, options.noise)
+        noise = _uniform(generator, 0, options.noise)
+        image = image + torch.randn(image.shape, generator=generator) * noise
+    if options.renormalise and (poisson or noise) and sample.normalisation.method != "fixed":
+        # Noise spreads the grey values that the figures are taken from: a noisy image is darker once it is normalised.
+        grey = torch.from_numpy(sample.grey)
+        noisy = grey + torch.randn(grey.shape, generator=generator) * (grey.clamp(min=0) * poisson + noise**2).sqrt()
+        offset, gain = sample.normalisation.fit(noisy.numpy())
+        image = (image - offset) * gain
     return image
 
 

@@ -57,7 +57,7 @@ def draw_box_patch(
     maps = np.concatenate((image[None], encode(boxes, (patch[0], patch[1]))))
     if options.flips:
         maps = _flip(maps, generator)
-    tone = change_tone(torch.from_numpy(maps[:1].copy()), options, generator)
+    tone = change_tone(torch.from_numpy(maps[:1].copy()), sample, options, generator)
     target = torch.from_numpy(maps[1:].copy())
     return tone, target.fill_(IGNORED) if sample.use == "replay" else target
 

@@ -150,7 +150,7 @@ def prepare(
         image = small
         # Not as the target: a pixel counts where both say that it is known.
         weight = None if weight is None else ndimage.zoom(weight, zoom, order=0, mode="nearest", grid_mode=True)
-    return Sample(image, target, group, use, weight)
+    return Sample(image, target, group, use, weight, spec.normalisation)
 
 
 def _scaled(boxes: Boxes, before: npt.NDArray[Any], after: npt.NDArray[Any]) -> Boxes:

@@ -98,6 +98,9 @@ class Augmentation(Options):
         0.0, ge=0, le=10, description="Largest smooth light added across the plane, in normalised grey values"
     )
     poisson: float = Field(0.0, ge=0, le=10, description="Largest Poisson noise: variance of one unit of signal")
+    renormalise: bool = Field(
+        False, description="Whether noise is followed by the normalisation that a whole image so noisy would have"
+    )
 
 
 class Member(ArchitectureSpec):

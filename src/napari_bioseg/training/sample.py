@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_bioseg.core.boxes import Boxes
+from napari_bioseg.models.normalise import Normalisation
 
+_GREY = 2**14  # values that stand for all of an image: a percentile of them is about right
 _PLACES = 100_000  # of a class: enough to draw from, few enough to hold
 
 
@@ -27,6 +29,8 @@ class Sample:
         As in the recipe.
     weight : ndarray, optional
         Float32 ``(Z, Y, X)``: how much each pixel counts, 0 where it is not verified; for labels of a project.
+    normalisation : Normalisation
+        What `image` was normalised by; its values stay as they are if it is done again.
     """
 
     image: npt.NDArray[np.float32]
@@ -34,6 +38,7 @@ class Sample:
     group: str
     use: str
     weight: npt.NDArray[np.float32] | None = None
+    normalisation: Normalisation = field(default_factory=Normalisation)
 
     @property
     def boxes(self) -> Boxes:
@@ -48,6 +53,12 @@ class Sample:
         if isinstance(self.target, Boxes):
             raise TypeError("the truth of this sample is boxes, not labels")
         return self.target
+
+    @cached_property
+    def grey(self) -> npt.NDArray[np.float32]:
+        """Values ``(n,)`` that stand for all of the image."""
+        every = max(1, self.image.size // _GREY) | 1  # odd, so that a side of a power of two has each column in turn
+        return np.ascontiguousarray(self.image.ravel()[::every])
 
     @cached_property
     def _known_before(self) -> npt.NDArray[np.int64]:
