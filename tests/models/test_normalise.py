@@ -51,6 +51,10 @@ def test_a_background_that_can_be_none_is_bounded(background: float, counts_as: 
     assert Normalisation(method="background", high=25).fit(values) == pytest.approx((0, 1 / (25 * counts_as)))
 
 
+def test_no_multiple_of_the_background_is_no_division() -> None:
+    assert Normalisation(method="background", high=0).fit(np.arange(100)) == (pytest.approx(0.99), 1)
+
+
 def test_fixed_values_are_taken_as_given() -> None:
     assert Normalisation(method="fixed", low=100, high=300).fit(np.zeros(3)) == (100, 1 / 200)
 
