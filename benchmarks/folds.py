@@ -12,9 +12,14 @@ from napari_bioseg.workflows.logit_adjustment import adjusted
 from napari_bioseg.workflows.training import make_card
 
 
-def first_fold(run: Path) -> tuple[Recipe, Model]:
-    """Return the recipe of the first fold of a run, with what it leaves out as test pairs, and its network."""
+def fold(run: Path, number: int) -> tuple[Recipe, Model]:
+    """Return the recipe of a fold of a run, counted from 1, with what it leaves out as test pairs, and its network."""
     recipe = read_recipe(run / "recipe.yaml")
-    recipe = recipe.without_fold(recipe.folds[0])
-    model = Model(make_card(recipe), chosen_network(recipe, run / "fold-1", None))
+    recipe = recipe.without_fold(recipe.folds[number - 1])
+    model = Model(make_card(recipe), chosen_network(recipe, run / f"fold-{number}", None))
     return recipe, adjusted(recipe, model, Job()) if recipe.adjust_logits else model
+
+
+def first_fold(run: Path) -> tuple[Recipe, Model]:
+    """Return that of the first."""
+    return fold(run, 1)
