@@ -18,13 +18,15 @@ pytestmark = pytest.mark.xdist_group("monai")  # which takes many seconds to imp
 
 ROUNDING = 1e-12  # in standard deviations of the output, in float64
 SMALL = {"spatial_dims": 2, "in_channels": 1, "out_channels": 2}
-NETS: list[tuple[dict[str, Any], tuple[int, ...]]] = [
-    ({"class": "BasicUNet", **SMALL, "norm": "batch", "features": [2, 2, 4, 4, 8, 2]}, (16, 16)),
+# With the halo and the stride of each.
+NETS: list[tuple[dict[str, Any], tuple[int, ...], tuple[int, ...]]] = [
+    ({"class": "BasicUNet", **SMALL, "norm": "batch", "features": [2, 2, 4, 4, 8, 2]}, (107, 107), (16, 16)),
     (
         {
             "class": "UNet", **SMALL, "channels": [2, 4, 4], "strides": [2, [1, 2]], "kernel_size": [1, 3],
             "norm": "batch",
         },
+        (3, 10),
         (2, 4),
     ),
     (
@@ -32,6 +34,7 @@ NETS: list[tuple[dict[str, Any], tuple[int, ...]]] = [
             "class": "DynUNet", **SMALL, "kernel_size": [[1, 3], 3, 3], "strides": [1, [1, 2], 2],
             "upsample_kernel_size": [[1, 2], 2], "norm_name": "batch", "filters": [2, 4, 4],
         },
+        (10, 20),
         (2, 4),
     ),
     (
@@ -39,6 +42,7 @@ NETS: list[tuple[dict[str, Any], tuple[int, ...]]] = [
             "class": "SegResNet", **SMALL, "norm": "batch", "init_filters": 2, "blocks_down": [1, 1],
             "blocks_up": [1],
         },
+        (12, 12),
         (2, 2),
     ),
 ]  # fmt: skip
@@ -49,15 +53,20 @@ def build(**arguments: Any) -> Network:
     return build_network("monai", arguments).eval()
 
 
-@pytest.mark.parametrize(("arguments", "stride"), NETS, ids=[a["class"] for a, _ in NETS])
-def test_tiles_of_it_fit_together(arguments: dict[str, Any], stride: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(("arguments", "halo", "stride"), NETS, ids=[a["class"] for a, *_ in NETS])
+def test_tiles_of_it_fit_together(arguments: dict[str, Any], halo: tuple[int, ...], stride: tuple[int, ...]) -> None:
     network = build(**arguments)
     assert network.exact
-    assert network.stride == stride
+    assert (network.halo, network.stride) == (halo, stride)
     assert tile_error(runner_of(network), network.halo, network.stride) < ROUNDING
-    # What lies furthest may count for less than rounding does: half of the halo is tried, not a pixel less.
+    # What lies furthest may count for less than rounding does, so half of the halo is tried here, not a pixel less.
     half = [far // 2 for far in network.halo]
     assert tile_error(runner_of(network), half, network.stride) > ROUNDING
+
+
+def test_the_reach_is_that_of_interval_arithmetic() -> None:
+    ours = build_network("unet", {"dims": 2, "widths": [2, 2, 4, 4, 8]})
+    assert build(**NETS[0][0]).halo == ours.halo
 
 
 def test_measuring_draws_nothing_that_a_training_would_draw() -> None:
