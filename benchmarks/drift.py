@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from benchmarks.drift_changes import Truth, changed
 from benchmarks.drift_tables import Row, cause_table, table, worse_table
-from benchmarks.folds import first_fold
+from benchmarks.folds import fold
 from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.core.files import whole_or_nothing
 from napari_bioseg.core.image import Image, image_from_array
@@ -98,7 +98,7 @@ def subject(path: Path) -> tuple[Recipe, Model]:
     A card has its profile, of the same training pairs; the network of a fold has none yet.
     """
     if (path / "recipe.yaml").is_file():
-        recipe, model = first_fold(path)
+        recipe, model = fold(path, 1)
     else:
         model = read_model(path)
         recipe = recipe_on_card(model.card)

@@ -25,7 +25,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.fine_tune_cases import CASES, DATA, Case
-from benchmarks.folds import first_fold
+from benchmarks.folds import fold
 from napari_bioseg.core.boxes import Boxes
 from napari_bioseg.core.files import whole_or_nothing
 from napari_bioseg.models import load_model
@@ -100,7 +100,7 @@ def from_fold(case: Case, runs: Path, folder: Path) -> Case:
     start = folder / "start" / case.model
     if not start.is_dir():
         start.parent.mkdir(parents=True, exist_ok=True)
-        _, model = first_fold(run)
+        _, model = fold(run, 1)
         write_model(start, model.card, model.network, readme(model.card))
     return replace(case, model=str(start))
 

@@ -18,8 +18,3 @@ def fold(run: Path, number: int) -> tuple[Recipe, Model]:
     recipe = recipe.without_fold(recipe.folds[number - 1])
     model = Model(make_card(recipe), chosen_network(recipe, run / f"fold-{number}", None))
     return recipe, adjusted(recipe, model, Job()) if recipe.adjust_logits else model
-
-
-def first_fold(run: Path) -> tuple[Recipe, Model]:
-    """Return that of the first."""
-    return fold(run, 1)

@@ -13,8 +13,10 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import dask.array as da
 import numpy as np
 import numpy.typing as npt
 
@@ -23,11 +25,13 @@ from napari_bioseg.core.image import Image, image_from_array
 from napari_bioseg.io import open_image
 from napari_bioseg.models.model import Model, read_model
 from napari_bioseg.simulate import sample
+from napari_bioseg.simulate.fields import to_u8
 from napari_bioseg.simulate.vessels import vessel_image_from_mask, vessel_tree
 from napari_bioseg.training.recipe import read_recipe
 from napari_bioseg.workflows.evaluation import evaluate_image
 from napari_bioseg.workflows.options import EvaluateOptions
 from napari_bioseg.workflows.recipe_data import tested_on
+from napari_bioseg.workflows.region import crop
 
 SHIPPED = "models/vessels-unet3d"
 SEEDS, OPTICS = (7, 8, 9, 10), (1, 2)
@@ -82,15 +86,15 @@ def write_noise(run: Path) -> None:
     for number in range(1, len(read_recipe(run / "recipe.yaml").folds) + 1):
         recipe, model = fold(run, number)
         for pair, image, truth in tested_on(recipe):
-            pixels, part = np.asarray(image.data)[:, :SIDE, :SIDE], np.asarray(truth)[:, :SIDE, :SIDE]
-            sizes = {a: s for a, s in zip("ZYX", image.pixel_size("ZYX"), strict=True) if s is not None}
+            box = (slice(0, len(image.data)), slice(0, SIDE), slice(0, SIDE))
+            part, target = crop(image, box), np.asarray(truth)[box]
             rng = np.random.default_rng(0)
             cells = []
             for amount in NOISE:
-                noisy = pixels + rng.normal(0, amount * WHITE, pixels.shape)
-                grey = np.clip(np.rint(noisy), 0, WHITE).astype(np.uint8)
-                cells.append(score(model, image_from_array(grey, "ZYX", pixel_size=sizes), part)[0])
-            sys.stdout.write(f"| {pair.image.split('/')[1]} | {' | '.join(f'{c:.3f}' for c in cells)} |\n")
+                grey = to_u8(np.asarray(part.data) + rng.normal(0, amount * WHITE, part.shape))
+                noisy = da.from_array(grey)  # type: ignore[no-untyped-call]
+                cells.append(score(model, replace(part, levels=(noisy,)), target)[0])
+            sys.stdout.write(f"| {pair.name} | {' | '.join(f'{c:.3f}' for c in cells)} |\n")
 
 
 def main(given: list[str] | None = None) -> None:
