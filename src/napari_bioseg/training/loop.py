@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from napari_bioseg.core.errors import RecipeError
 from napari_bioseg.core.job import Job
-from napari_bioseg.models.devices import choose_device, has_bfloat16, memory_used
+from napari_bioseg.models.devices import choose_device, memory_used, trains_in_bfloat16
 from napari_bioseg.models.model import Model
 from napari_bioseg.models.network import Network
 from napari_bioseg.models.registry import build_network
@@ -63,7 +63,7 @@ def fit(recipe: Recipe, run: Run, *, job: Job | None = None) -> Network:
     """
     job = job or Job()
     device = torch.device(choose_device(recipe.device))
-    mixed = recipe.precision == "bfloat16" and has_bfloat16(device.type)
+    mixed = recipe.precision == "bfloat16" and trains_in_bfloat16(device.type, recipe.patch)
     recipe = freeze(recipe, run.folder)
     job.stage("Reading images")
     train, val = _load(recipe)
